@@ -1,0 +1,29 @@
+"""Classical sparse recovery and linear algebra: fast kernels under a scikit-learn-compatible API.
+
+Each room is a subpackage and loads when it is first named::
+
+    sparsela.coding       code many signals over one dictionary
+    sparsela.dictionary   learn the dictionary
+    sparsela.datasets     planted problems and small real data
+"""
+
+import importlib
+
+from sparsela._core.config import config_context, set_config
+from sparsela._core.report import show_config
+
+__version__ = "0.1.0"
+
+_ROOMS = ("coding", "datasets", "dictionary")
+
+__all__ = ["__version__", "config_context", "set_config", "show_config", *_ROOMS]
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        return importlib.import_module(f"sparsela.{name}")
+    raise AttributeError(f"module 'sparsela' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])

@@ -1,0 +1,1 @@
+"""What every room stands on: operators, validation, results, random streams, threads, the sparse backend."""

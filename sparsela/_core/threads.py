@@ -1,0 +1,63 @@
+"""How many threads a kernel may take, and one BLAS thread inside it: one level of parallelism at a time."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import sys
+
+from joblib import cpu_count
+from joblib.parallel import get_active_backend
+from threadpoolctl import ThreadpoolController
+
+from sparsela._core.config import check_n_jobs, get_config
+from sparsela._ext import openmp
+
+_forked = False
+
+
+def _after_fork() -> None:
+    # libgomp's threads do not survive a fork and waiting for them would hang: a forked child runs on one thread.
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def effective_n_jobs(n_jobs: int | None = None) -> int:
+    """The number of threads that `n_jobs` stands for here and now.
+
+    None is the library's setting; where that is None too, all cores or what ``OMP_NUM_THREADS`` and threadpoolctl
+    leave of them, and one inside a worker of joblib, multiprocessing or Dask. -1 is all cores.
+    """
+    n_jobs = check_n_jobs(n_jobs)
+    if n_jobs is None:
+        n_jobs = get_config()["n_jobs"]
+    if _forked or not openmp.version():
+        return 1
+    if n_jobs is None:
+        return 1 if _in_worker() else max(1, min(cpu_count(), openmp.max_threads()))
+    return cpu_count() if n_jobs == -1 else n_jobs
+
+
+def one_blas_thread():
+    """Context in which BLAS and LAPACK run on one thread, for a kernel that calls them from several of its own."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+def _in_worker() -> bool:
+    if multiprocessing.parent_process() is not None or get_active_backend()[0].nesting_level:
+        return True
+    worker = sys.modules.get("distributed.worker")
+    return worker is not None and getattr(worker.thread_state, "execution_state", None) is not None
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    # Looking for the loaded libraries takes milliseconds; SciPy's BLAS is loaded with the kernels that need it.
+    import scipy.linalg.cython_blas  # noqa: F401
+
+    return ThreadpoolController()
