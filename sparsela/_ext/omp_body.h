@@ -237,9 +237,13 @@ static int SL_NAME(pursue)(
     const int ld = pb->ld, m = pb->n_features;
     double energy = SL_NAME(energy)(x, m);
     double scale = SL_NAME(ordinary_scale)(x, m, energy);
-    if (scale != 1) {
-        for (int i = 0; i < ld; i++)
-            a[i] = (REAL)(scale * a[i]);
+    if (scale != 1) { /* the products behind a may have overflowed or lost their digits: once more, at ordinary size */
+        for (int i = 0; i < pb->n_atoms; i++) {
+            double s = 0;
+            for (int l = 0; l < m; l++)
+                s += scale * x[l] * D[(size_t)i * m + l];
+            a[i] = (REAL)s;
+        }
         energy = SL_NAME(residual)(x, D, m, scale, NULL, NULL, 0);
         tol = tol * scale * scale;
     }
