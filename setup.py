@@ -24,6 +24,7 @@ EXT = Path("sparsela/_ext")
 MODULES = {
     "openmp": [],
     "omp": ["omp_kernel.c"],
+    "lasso": ["lasso_kernel.c"],
     "cholesky": ["cholesky_kernel.c"],
 }
 

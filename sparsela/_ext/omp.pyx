@@ -8,7 +8,7 @@
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
-from scipy.linalg.cython_blas cimport dgemm, sgemm
+from sparsela._ext.correlate cimport correlate, real
 
 cdef extern from "omp_kernel.h" nogil:
     struct omp_problem:
@@ -28,21 +28,8 @@ cdef extern from "<string.h>" nogil:
 cdef extern from "<stdlib.h>" nogil:
     int posix_memalign(void **, size_t, size_t)
 
-ctypedef fused real:
-    float
-    double
-
 cdef enum:
     CHUNK = 128  # correlations of a chunk and the Gram share the L2 cache
-
-
-cdef void correlate(const real *X, const real *D, int n, int K, int m, int ld, real *A0) noexcept nogil:
-    # A0 (n, ld) = X D', the padding left as it is
-    cdef real one = 1, zero = 0
-    if real is double:
-        dgemm(b"T", b"N", &K, &n, &m, &one, <real *> D, &m, <real *> X, &m, &zero, A0, &ld)
-    else:
-        sgemm(b"T", b"N", &K, &n, &m, &one, <real *> D, &m, <real *> X, &m, &zero, A0, &ld)
 
 
 def omp(const real[:, ::1] X, const real[:, ::1] D, const real[:, ::1] G, const int32_t[::1] k, const double[::1] tol,

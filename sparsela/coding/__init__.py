@@ -6,6 +6,7 @@ sparse codes C with ``X ≈ C D``:
 - :func:`batch_omp`: at most k atoms a signal, or as many as a residual bound needs (greedy).
 """
 
+from sparsela.coding._lasso import batch_lasso
 from sparsela.coding._omp import batch_omp
 
-__all__ = ["batch_omp"]
+__all__ = ["batch_lasso", "batch_omp"]
