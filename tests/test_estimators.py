@@ -1,0 +1,20 @@
+"""Every estimator under scikit-learn's own checks, with the parameters that scikit-learn gives its own of that kind."""
+
+import numpy as np
+import pytest
+import sklearn.decomposition
+from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_CHECK_PARAMS
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sparsela.coding import SparseCoder
+
+# A fixed dictionary must be as wide as the data of each check: the shapes are those for scikit-learn's SparseCoder.
+PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = PER_ESTIMATOR_CHECK_PARAMS[sklearn.decomposition.SparseCoder]
+
+ESTIMATORS = [SparseCoder(np.random.RandomState(0).normal(size=(5, 3)))]
+
+
+@parametrize_with_checks(ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
