@@ -25,6 +25,7 @@ MODULES = {
     "openmp": [],
     "omp": ["omp_kernel.c"],
     "lasso": ["lasso_kernel.c"],
+    "atoms": ["atoms_kernel.c"],
     "cholesky": ["cholesky_kernel.c"],
 }
 

@@ -1,0 +1,11 @@
+"""Learn the atoms from the signals.
+
+- :class:`OnlineDictionaryLearning`: mini-batches and the lasso (or matching pursuit); for streams and large data.
+- :class:`KSVD`, :class:`MOD`: k-sparse codes by matching pursuit; atoms one by one, or all at once by least squares.
+"""
+
+from sparsela.dictionary._ksvd import KSVD
+from sparsela.dictionary._mod import MOD
+from sparsela.dictionary._online import OnlineDictionaryLearning
+
+__all__ = ["KSVD", "MOD", "OnlineDictionaryLearning"]
