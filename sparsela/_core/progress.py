@@ -119,8 +119,10 @@ def iterate(
         state = State(callback, return_history, show if verbose else None)
         for _ in range(max_iter):
             state.n_iter += 1
-            yield state
-            bar.update(1)
+            try:
+                yield state
+            finally:  # a loop that breaks has done this step too
+                bar.update(1)
 
 
 @contextmanager

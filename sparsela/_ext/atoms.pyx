@@ -25,7 +25,7 @@ ctypedef fused real:
 cdef enum:
     WIDE = 32
     BLOCK = 512
-    SHARE = 65536  # users x m from which it pays to split one atom over threads
+    SHARE = 262144  # users x m from which it pays to split one atom over threads
 
 
 def ksvd_sweep(real[:, ::1] R, real[:, ::1] D, real[::1] data, const int64_t[::1] colptr, const int32_t[::1] rows,

@@ -59,6 +59,7 @@ def alternate(
 ) -> tuple[np.ndarray, list[float], int]:
     """Code, update the atoms, replace the useless ones; until the error stands still. Returns (D, errors, n_iter)."""
     errors: list[float] = []
+    course: list[float] = []  # what falls: the error, or, where the error is given, the number of atoms that it takes
     fit = None
     with one_blas_thread():  # also in the products of the update: the same bits for any number of threads
         for state in iterate(max_iter, name, verbose=verbose, callback=callback):
@@ -67,8 +68,9 @@ def alternate(
             update(fit)
             D = fit.D
             errors.append(fit.error())
-            state.record(error=errors[-1], components=D)
-            if state.stop or state.n_iter == max_iter or stands_still(errors, stop_tol):
+            course.append(errors[-1] if tol is None else codes.nnz)
+            state.record(error=errors[-1], n_nonzero=codes.nnz / X.shape[0], components=D)
+            if state.stop or state.n_iter == max_iter or stands_still(course, stop_tol):
                 break
             clean(fit, cleaning)
     return D, errors, state.n_iter
@@ -85,11 +87,11 @@ def code(X, D, k, tol, n_threads: int, last: Fit | None) -> csr_array:
     return merge_rows(codes, last.codes, worse) if worse.any() else codes
 
 
-def stands_still(errors: list[float], stop_tol: float) -> bool:
-    """Has the error fallen by less than this share over three iterations?"""
-    if errors[-1] == 0:
+def stands_still(course: list[float], stop_tol: float) -> bool:
+    """Has it fallen by less than this share over three iterations? Never at ``stop_tol=0``, unless it is zero."""
+    if course[-1] == 0:
         return True
-    return len(errors) > 3 and errors[-4] - errors[-1] < stop_tol * errors[-4]
+    return stop_tol > 0 and len(course) > 3 and course[-4] - course[-1] < stop_tol * course[-4]
 
 
 def clean(fit: Fit, rule: Cleaning) -> int:

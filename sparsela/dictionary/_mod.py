@@ -41,7 +41,8 @@ class MOD(AlternatingLearner):
     min_usage : int, default=4
         Number of signals below which an atom is of no use.
     stop_tol : float, default=1e-5
-        Stop when the error has fallen by less than this share over three iterations.
+        Stop when the error (with `tol`: the number of atoms it takes) has fallen by less than this share over three
+        iterations; 0: never.
     transform_algorithm : {"omp", "ormp", "lasso", "lasso_cd"}, default="omp"
         Coder of :meth:`transform`.
     transform_n_nonzero_coefs : int, optional
@@ -55,7 +56,8 @@ class MOD(AlternatingLearner):
     verbose : {0, 1, 2}, default=0
         Progress bar.
     callback : callable, optional
-        Called after each iteration with a state that has `n_iter`, `error` and `components`; True stops.
+        Called after each iteration with a state that has `n_iter`, `error`, `n_nonzero` (mean over the signals) and
+        `components`; True stops.
 
     Attributes
     ----------

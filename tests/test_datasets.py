@@ -1,0 +1,56 @@
+"""Generators and patches."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.feature_extraction.image import extract_patches_2d
+
+from sparsela.datasets import image_patches, make_sparse_signal
+
+
+def test_all_patches_equal_scikit_learn(china):
+    image = china[:30, :25]
+    want = extract_patches_2d(image, (8, 8)).reshape(-1, 64)
+    assert_array_equal(image_patches(image, 8, center=False), want)
+    assert_allclose(image_patches(image, 8), want - want.mean(axis=1, keepdims=True), atol=1e-15)
+
+
+def test_some_patches_are_distinct_and_seeded(china):
+    image = np.arange(20.0 * 30).reshape(20, 30)
+    some = image_patches(image, 4, n_patches=100, center=False, random_state=0)
+    assert len(np.unique(some[:, 0])) == 100
+    assert_array_equal(some, image_patches(image, 4, n_patches=100, center=False, random_state=0))
+    assert image_patches(china.astype(np.float32), 8, n_patches=3, random_state=np.random.default_rng(0)).dtype == "f4"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"size": 0}, "size"), ({"size": 21}, "size"), ({"n_patches": 0}, "n_patches"), ({"n_patches": 10**6}, "patches")],
+)
+def test_bad_patches(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        image_patches(np.ones((20, 30)), **arguments)
+
+
+@pytest.mark.parametrize("signal", ["gaussian", "sign", "uniform"])
+def test_sparse_signal(signal):
+    A, y, x = make_sparse_signal(400, 150, 9, signal=signal, random_state=1)
+    assert (x != 0).sum() == 9
+    assert_allclose(A @ x, y)
+    assert abs((A**2).sum() / 400 - 1) < 0.05
+    noisy = make_sparse_signal(400, 150, 9, signal=signal, noise=0.5, random_state=1)[1]
+    assert abs(np.std(noisy - y) - 0.5) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_nonzero_coefs": 11}, "n_nonzero_coefs"),
+        ({"n_measurements": 0}, "n_measurements"),
+        ({"noise": -1.0}, "noise"),
+        ({"signal": "laplace"}, "signal"),
+    ],
+)
+def test_bad_signal(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_sparse_signal(**{"n_features": 10, "n_measurements": 5, "n_nonzero_coefs": 2, **arguments})
