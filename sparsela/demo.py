@@ -1,8 +1,8 @@
 """Denoise a photograph with a dictionary learned from the noisy photograph itself: ``make demo``.
 
 The recipe is that of M. Elad and M. Aharon, *Image denoising via sparse and redundant representations over learned
-dictionaries* (IEEE Transactions on Image Processing, 2006): K-SVD on the noisy patches, every overlapping patch coded down
-to the noise level, patches averaged with a little of the noisy image.
+dictionaries* (IEEE Transactions on Image Processing, 2006): K-SVD on the noisy patches, every overlapping patch coded
+down to the noise level, patches averaged with a little of the noisy image.
 """
 
 from __future__ import annotations

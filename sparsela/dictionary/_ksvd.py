@@ -100,7 +100,7 @@ class KSVD(AlternatingLearner):
     >>> D = rng.normal(size=(8, 6))
     >>> C = rng.normal(size=(200, 8)) * (rng.random((200, 8)) < 0.2)
     >>> model = KSVD(8, n_nonzero_coefs=2, max_iter=20, random_state=0).fit(C @ D)
-    >>> bool(model.error_[-1] < 0.5 * model.error_[0])
+    >>> bool(model.error_[-1] < 0.6 * model.error_[0])
     True
     """
 
