@@ -24,6 +24,7 @@ EXT = Path("sparsela/_ext")
 MODULES = {
     "openmp": [],
     "omp": ["omp_kernel.c"],
+    "spmm": ["spmm_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

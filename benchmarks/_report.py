@@ -118,7 +118,17 @@ def page(room: str, entries: dict[str, dict]) -> str:
             parts += list_table(HEADERS, [row(o) for o in kept["cases"]])
         if kept["growth"]:
             parts += list_table(GROWTH_HEADERS, [growth_row(g) for g in kept["growth"]])
-        shown = ("processor", "python", "numpy", "scipy", "scikit-learn", "blas", "vector width", "compiler flags")
+        shown = (
+            "processor",
+            "python",
+            "numpy",
+            "scipy",
+            "scikit-learn",
+            "blas",
+            "mkl",
+            "vector width",
+            "compiler flags",
+        )
         machine = "; ".join(f"{name}: {kept['facts'][name]}" for name in shown if name in kept["facts"])
         clocks = sorted({o["clock"] for o in kept["cases"] if o["clock"]})
         version, clock = kept["facts"]["sparsela"], ", ".join(clocks) or "CPU"
