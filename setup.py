@@ -27,6 +27,7 @@ MODULES = {
     "lasso": ["lasso_kernel.c"],
     "atoms": ["atoms_kernel.c"],
     "cholesky": ["cholesky_kernel.c"],
+    "spmm": ["spmm_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

@@ -36,6 +36,7 @@ def facts() -> dict[str, str]:
     from threadpoolctl import threadpool_info
 
     import sparsela
+    from sparsela._core import mkl
     from sparsela._core.config import get_config
     from sparsela._core.threads import _controller, effective_n_jobs
     from sparsela._ext import openmp
@@ -43,6 +44,7 @@ def facts() -> dict[str, str]:
     _controller()  # loads SciPy's BLAS, so that it is listed
     blas = sorted({f"{i['internal_api']} {i['version']}" for i in threadpool_info() if i["user_api"] == "blas"})
     settings = get_config()
+    backend = settings["sparse_backend"]
     return {
         "sparsela": sparsela.__version__,
         "python": f"{platform.python_version()} on {platform.machine()} {sys.platform}",
@@ -52,6 +54,8 @@ def facts() -> dict[str, str]:
         "numba": numba.__version__,
         "processor": _processor(),
         "blas": ", ".join(blas) or "not recognised",
+        "mkl": mkl.describe(),
+        "sparse backend": "native" if backend == "auto" else backend,
         "openmp": str(openmp.version()) if openmp.version() else "no (built without it)",
         "threads": str(effective_n_jobs()),
         "vector width": f"{8 * openmp.simd_width()} bits",

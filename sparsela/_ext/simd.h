@@ -23,30 +23,47 @@
 #define SL_MAGNITUDE_f64 INT64_MAX
 #define SL_MAGNITUDE_f32 INT32_MAX
 
-/* A maximum and an "any lane" test have an instruction on x86 that the vector extension does not reach. */
+/* A maximum, an "any lane" test and a sum over lanes have instructions on x86 that the vector extension does not reach. */
 #if SL_WIDTH == 64 && defined(__AVX512DQ__)
 #include <immintrin.h>
 #define SL_MAX_f64(a, b) ((vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
 #define SL_MAX_f32(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define SL_ANY_f64(m) (_mm512_movepi64_mask((__m512i)(m)) != 0)
 #define SL_ANY_f32(m) (_mm512_movepi32_mask((__m512i)(m)) != 0)
+#define SL_SUM_f64(a) _mm512_reduce_add_pd((__m512d)(a))
+#define SL_SUM_f32(a) _mm512_reduce_add_ps((__m512)(a))
 #elif SL_WIDTH == 32 && defined(__AVX2__)
 #include <immintrin.h>
 #define SL_MAX_f64(a, b) ((vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #define SL_MAX_f32(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define SL_ANY_f64(m) (_mm256_movemask_pd((__m256d)(m)) != 0)
 #define SL_ANY_f32(m) (_mm256_movemask_ps((__m256)(m)) != 0)
+#define SL_SUM_f64(a) sl_sum2(_mm_add_pd(_mm256_castpd256_pd128((__m256d)(a)), _mm256_extractf128_pd((__m256d)(a), 1)))
+#define SL_SUM_f32(a) sl_sum4(_mm_add_ps(_mm256_castps256_ps128((__m256)(a)), _mm256_extractf128_ps((__m256)(a), 1)))
 #elif SL_WIDTH == 16 && defined(__SSE2__)
 #include <emmintrin.h>
 #define SL_MAX_f64(a, b) ((vec)_mm_max_pd((__m128d)(a), (__m128d)(b)))
 #define SL_MAX_f32(a, b) ((vec)_mm_max_ps((__m128)(a), (__m128)(b)))
 #define SL_ANY_f64(m) (_mm_movemask_pd((__m128d)(m)) != 0)
 #define SL_ANY_f32(m) (_mm_movemask_ps((__m128)(m)) != 0)
+#define SL_SUM_f64(a) sl_sum2((__m128d)(a))
+#define SL_SUM_f32(a) sl_sum4((__m128)(a))
 #else
 #define SL_MAX_f64(a, b) vec_blend(b, a, (a) > (b))
 #define SL_MAX_f32(a, b) vec_blend(b, a, (a) > (b))
 #define SL_ANY_f64(m) ((((union { ivec v; int64_t i[2]; }){m}).i[0] | ((union { ivec v; int64_t i[2]; }){m}).i[1]) != 0)
 #define SL_ANY_f32(m) SL_ANY_f64(m)
+#define SL_SUM_f64(a) ((a)[0] + (a)[1])
+#define SL_SUM_f32(a) (((a)[0] + (a)[2]) + ((a)[1] + (a)[3]))
+#endif
+
+#ifdef __SSE2__
+static inline double sl_sum2(__m128d a) { return _mm_cvtsd_f64(_mm_add_sd(a, _mm_unpackhi_pd(a, a))); }
+static inline float sl_sum4(__m128 a)
+{
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
+}
 #endif
 
 #endif
@@ -112,10 +129,4 @@ static inline __attribute__((always_inline)) REAL vec_hmax(vec a)
     return m;
 }
 
-static inline __attribute__((always_inline)) REAL vec_hsum(vec a)
-{
-    REAL s = a[0];
-    for (int i = 1; i < LANES; i++)
-        s += a[i];
-    return s;
-}
+static inline __attribute__((always_inline)) REAL vec_hsum(vec a) { return SL_CAT(SL_SUM_, TAG)(a); }
