@@ -25,6 +25,7 @@ MODULES = {
     "openmp": [],
     "omp": ["omp_kernel.c"],
     "cholesky": ["cholesky_kernel.c"],
+    "topk": ["topk_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
