@@ -26,6 +26,7 @@ MODULES = {
     "omp": ["omp_kernel.c"],
     "cholesky": ["cholesky_kernel.c"],
     "topk": ["topk_kernel.c"],
+    "hash": [],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
