@@ -306,32 +306,32 @@ class CountingOperator(Operator):
         self.n_rmatvec = 0
         super().__init__(self._inner.wrapped, self._inner.shape, self._inner.dtype)
 
-    def matvec(self, x):
+    def matvec(self, x: np.ndarray) -> np.ndarray:
         """``A x``, counted."""
         self.n_matvec += _width(x)
         return self._inner.matvec(x)
 
-    def rmatvec(self, r):
+    def rmatvec(self, r: np.ndarray) -> np.ndarray:
         """``A* r``, counted."""
         self.n_rmatvec += _width(r)
         return self._inner.rmatvec(r)
 
-    def column(self, j):
+    def column(self, j: int) -> np.ndarray:
         return self._inner.column(j) if self.explicit else super().column(j)
 
-    def columns(self, support):
+    def columns(self, support: np.ndarray) -> np.ndarray | sp.csc_array:
         return self._inner.columns(support) if self.explicit else super().columns(support)
 
-    def apply_support(self, support, u):
+    def apply_support(self, support: np.ndarray, u: np.ndarray) -> np.ndarray:
         if not self.explicit:
             return super().apply_support(support, u)
         self.n_matvec += _width(u)
         return self._inner.apply_support(support, u)
 
-    def gram(self, support):
+    def gram(self, support: np.ndarray) -> np.ndarray:
         return self._inner.gram(support) if self.explicit else super().gram(support)
 
-    def column_norms(self):
+    def column_norms(self) -> np.ndarray:
         if self.explicit or hasattr(self.wrapped, "column_norms"):
             return self._inner.column_norms()
         return super().column_norms()
