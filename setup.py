@@ -28,6 +28,8 @@ MODULES = {
     "atoms": ["atoms_kernel.c"],
     "cholesky": ["cholesky_kernel.c"],
     "spmm": ["spmm_kernel.c"],
+    "topk": ["topk_kernel.c"],
+    "hash": [],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

@@ -1,7 +1,7 @@
 # Cholesky factor of the Gram matrix of a set that grows and shrinks, for functions that keep it in Python.
-#   L (>= n, ld) C order, float32 or float64: the leading n <= ld rows, up to the diagonal, are the factor; changed in place.
-#   g (>= n,) products of the new element with those in the set, n < ld; b (>= n,) is overwritten by the solution; 0 <= p < n.
-# Arithmetic and costs are in cholesky_body.h. The GIL is released. Called by recovery (greedy methods, adaptive NST, SBL).
+#   L (>= n, ld) C order, float32 or float64: its first n <= ld rows, up to the diagonal, are the factor; changed in place.
+#   g (>= n,) products of the new element with those in the set, n < ld; b (>= n,) is overwritten by the solution.
+# Arithmetic and costs are in cholesky_body.h. The GIL is released. Called by recovery (greedy, adaptive NST, SBL).
 
 cdef extern from "cholesky_kernel.h" nogil:
     double cholesky_append_double(double *, int, int, const double *, double, double)
@@ -17,7 +17,7 @@ ctypedef fused real:
 
 
 def append(real[:, ::1] L, int n, const real[::1] g, double gnn, double min_pivot=0.0):
-    """Add an element to the n in L; its pivot (squared distance from their span), or 0 where it is not above min_pivot."""
+    """Add an element to the n in L; its pivot (squared distance from their span), or 0 where not above min_pivot."""
     cdef int ld = <int> L.shape[1]
     cdef double pivot
     with nogil:

@@ -2,10 +2,10 @@
  *
  *     G[S, S] = L L',   L lower triangular with a positive diagonal
  *
- * Included once for each element type, after simd.h (REAL, TAG and SL_NAME are in force). All static inline: a kernel that
- * includes it has the loops inlined. Contract:
- *     L   row i at L + i * ld holds its i + 1 entries; n <= ld of ld rows are in use. What lies above the diagonal has no
- *         meaning, so L may be uninitialised memory (delete writes one entry past the diagonal).
+ * Included once for each element type, after simd.h (REAL, TAG and SL_NAME are in force). All static inline: a kernel
+ * that includes it has the loops inlined. Contract:
+ *     L   row i at L + i * ld holds its i + 1 entries; n <= ld of ld rows are in use. What lies above the diagonal has
+ *         no meaning, so L may be uninitialised memory (delete writes one entry past the diagonal).
  *     b   n entries, overwritten by the solution; must not overlap L.
  * No allocation, no check. Cost: append n^2/2, a triangular solve n^2/2, delete 3/2 (n - p)^2 multiply-adds.
  * Called by the lasso and greedy kernels, and by cholesky.pyx for functions that keep a factor in Python. */
@@ -55,8 +55,8 @@ static inline void SL_NAME(chol_solve)(const REAL *L, int ld, int n, REAL *b)
 }
 
 /* Add an element with products g (n entries) with those in the set and gnn with itself, n < ld.
- * Returns the pivot gnn - |L^-1 g|^2 (the squared distance from the span of the set), whose root is the new diagonal entry;
- * 0 when it is not above min_pivot >= 0 (or is NaN): then the n rows stand as they were. */
+ * Returns the pivot gnn - |L^-1 g|^2 (the squared distance from the span of the set), the square of the new diagonal
+ * entry; 0 when it is not above min_pivot >= 0 (or is NaN): then the n rows stand as they were. */
 static inline REAL SL_NAME(chol_append)(REAL *L, int ld, int n, const REAL *g, REAL gnn, REAL min_pivot)
 {
     REAL *row = L + (size_t)n * ld;
@@ -71,8 +71,8 @@ static inline REAL SL_NAME(chol_append)(REAL *L, int ld, int n, const REAL *g, R
 }
 
 /* Remove element p of n; n - 1 rows are left. Without row p the rows below it reach one column past the diagonal;
- * rotations of columns (j, j + 1), j = p, p + 1, ..., bring them back. A block of rotations goes down all rows at once, so a
- * large factor is read (n - p) / CHOL_BLOCK times and not once a column. */
+ * rotations of columns (j, j + 1), j = p, p + 1, ..., bring them back. A block of rotations goes down all rows at once,
+ * so a large factor is read (n - p) / CHOL_BLOCK times and not once a column. */
 #define CHOL_BLOCK 32
 static inline void SL_NAME(chol_delete)(REAL *L, int ld, int n, int p)
 {
@@ -90,7 +90,7 @@ static inline void SL_NAME(chol_delete)(REAL *L, int ld, int n, int p)
                 row[t] = c[t] * left + s[t] * right;
                 left = c[t] * right - s[t] * left;
             }
-            if (known < block) { /* the row that this rotation makes triangular: its entry past the diagonal goes to 0 */
+            if (known < block) { /* this rotation makes the row triangular: its entry past the diagonal goes to 0 */
                 const REAL right = row[known + 1], length = (REAL)hypot((double)left, (double)right);
                 c[known] = left / length;
                 s[known] = right / length;
