@@ -1,10 +1,11 @@
 """Sparse times dense.
 
-Random W of the sizes of a layer, float32, batch 128, one thread: the native kernel against oneMKL's ``mkl_sparse_s_mm``
-(through the same door, so with the same checks of the input), SciPy's ``W @ X`` and the dense product of NumPy. The bars
-against oneMKL are 1.4 at density 1 % and 2 above, against the dense product 25 at 1 %. The sampled product ``sddmm`` has
-no peer in either library: the dense product and a gather is what one writes without it. The floor is the dense product's
-own rate, the time in which the BLAS would do as many multiply-adds as there are stored entries.
+Random W of the sizes of a layer, float32, batch 128, one thread: the native kernel against oneMKL's
+``mkl_sparse_s_mm`` (through the same door, so with the same checks of the input), SciPy's ``W @ X`` and the dense
+product of NumPy. The bars against oneMKL are 1.4 at density 1 % and 2 above, against the dense product 25 at 1 %. The
+sampled product ``sddmm`` has no peer in either library: the dense product and a gather is what one writes without it.
+The floor is the dense product's own rate, the time in which the BLAS would do as many multiply-adds as there are
+stored entries.
 """
 
 import operator

@@ -34,13 +34,63 @@ static int SL_NAME(reserve)(struct omp_workspace *ws, int depth, int ld)
     return 0;
 }
 
-/* V_j = (g - sum_{l<j} L_jl V_l) / pivot, a -= beta V_j, in one pass; returns max |a|.
- * The depth is a constant in each of the calls below, so that the sum is straight code in registers. */
-static inline __attribute__((always_inline)) REAL SL_NAME(update)(
-    const int j, int ld, const REAL *restrict g, const REAL *restrict L, REAL *restrict V, REAL inverse, REAL beta,
-    REAL *restrict a)
+/* What a pass over the atoms looks for. OMP: max |a|. ORMP: argmax a_i^2 / delta_i, by cross-multiplication (a division a
+ * lane costs more than the whole update), the first atom of each lane on ties. */
+struct SL_NAME(leader) {
+    vec top, bottom, where, at;
+};
+
+static inline __attribute__((always_inline)) struct SL_NAME(leader) SL_NAME(no_leader)(void)
 {
-    vec largest = vec_set1(0);
+    struct SL_NAME(leader) best = {vec_set1(0), vec_set1(1), vec_set1(-1), vec_set1(0)};
+    for (int l = 0; l < LANES; l++)
+        best.at[l] = (REAL)l; /* indices as REAL: exact in float32 up to 2^24 atoms, whose Gram no memory holds */
+    return best;
+}
+
+static inline __attribute__((always_inline)) void SL_NAME(contend)(
+    struct SL_NAME(leader) *best, vec a, vec delta, const int ormp)
+{
+    if (!ormp) {
+        best->top = vec_max(best->top, vec_abs(a));
+        return;
+    }
+    const vec x = a * a;
+    const ivec better = x * best->bottom > best->top * delta;
+    best->top = vec_blend(best->top, x, better);
+    best->bottom = vec_blend(best->bottom, delta, better);
+    best->where = vec_blend(best->where, best->at, better);
+    best->at += (REAL)LANES;
+}
+
+/* OMP: max |a|, to be found again. ORMP: the winner, the lowest index on ties; -1 where every score is zero. */
+static inline __attribute__((always_inline)) REAL SL_NAME(lead)(const struct SL_NAME(leader) *best, const int ormp)
+{
+    if (!ormp)
+        return vec_hmax(best->top);
+    const vec score = best->top / best->bottom;
+    const REAL largest = vec_hmax(score);
+    if (!(largest > 0))
+        return -1;
+    return -vec_hmax(-vec_blend(vec_set1(INFINITY), best->where, score == vec_set1(largest)));
+}
+
+/* ORMP: what is left of an atom's norm outside the span, minus v^2; an atom in the span drops out of the race. */
+static inline __attribute__((always_inline)) vec SL_NAME(lowered)(REAL *delta, vec v)
+{
+    vec d = vec_load(delta) - v * v; /* infinity stays infinity */
+    d = vec_blend(d, vec_set1(INFINITY), d <= (REAL)MIN_PIVOT);
+    vec_store(delta, d);
+    return d;
+}
+
+/* V_j = (g - sum_{l<j} L_jl V_l) / pivot, a -= beta V_j, for ORMP delta -= V_j^2, in one pass that also finds the next
+ * leader (see lead). The depth is a constant in each of the calls below, so that the sum is straight code in registers. */
+static inline __attribute__((always_inline)) REAL SL_NAME(update)(
+    const int j, const int ormp, int ld, const REAL *restrict g, const REAL *restrict L, REAL *restrict V, REAL inverse,
+    REAL beta, REAL *restrict a, REAL *restrict delta)
+{
+    struct SL_NAME(leader) best = SL_NAME(no_leader)();
     REAL *Vj = V + (size_t)j * ld;
     for (int i = 0; i < ld; i += LANES) {
         vec v = vec_load(g + i);
@@ -50,19 +100,26 @@ static inline __attribute__((always_inline)) REAL SL_NAME(update)(
         vec_store(Vj + i, v);
         vec left = vec_load(a + i) - beta * v;
         vec_store(a + i, left);
-        largest = vec_max(largest, vec_abs(left));
+        SL_NAME(contend)(&best, left, ormp ? SL_NAME(lowered)(delta + i, v) : left, ormp);
     }
-    return vec_hmax(largest);
+    return SL_NAME(lead)(&best, ormp);
 }
 
 /* The same at any depth: four vectors of the new row stay in registers while the earlier rows pass by. */
-static REAL SL_NAME(update_deep)(
-    int j, int ld, const REAL *restrict g, const REAL *restrict L, REAL *restrict V, REAL inverse, REAL beta,
-    REAL *restrict a)
+static inline __attribute__((always_inline)) REAL SL_NAME(update_deep)(
+    int j, const int ormp, int ld, const REAL *restrict g, const REAL *restrict L, REAL *restrict V, REAL inverse,
+    REAL beta, REAL *restrict a, REAL *restrict delta)
 {
-    vec largest = vec_set1(0);
+    struct SL_NAME(leader) best = SL_NAME(no_leader)();
     REAL *Vj = V + (size_t)j * ld;
     int i = 0;
+#define FINISH(v, where)                                                                                               \
+    v *= inverse;                                                                                                      \
+    vec_store(Vj + (where), v);                                                                                        \
+    left = vec_load(a + (where)) - beta * v;                                                                           \
+    vec_store(a + (where), left);                                                                                      \
+    SL_NAME(contend)(&best, left, ormp ? SL_NAME(lowered)(delta + (where), v) : left, ormp);
+    vec left;
     for (; i + 4 * LANES <= ld; i += 4 * LANES) {
         vec v0 = vec_load(g + i), v1 = vec_load(g + i + LANES);
         vec v2 = vec_load(g + i + 2 * LANES), v3 = vec_load(g + i + 3 * LANES);
@@ -72,12 +129,6 @@ static REAL SL_NAME(update_deep)(
             v0 -= w * vec_load(row), v1 -= w * vec_load(row + LANES);
             v2 -= w * vec_load(row + 2 * LANES), v3 -= w * vec_load(row + 3 * LANES);
         }
-#define FINISH(v, at)                                                                                                  \
-    v *= inverse;                                                                                                      \
-    vec_store(Vj + (at), v);                                                                                           \
-    v = vec_load(a + (at)) - beta * v;                                                                                 \
-    vec_store(a + (at), v);                                                                                            \
-    largest = vec_max(largest, vec_abs(v));
         FINISH(v0, i) FINISH(v1, i + LANES) FINISH(v2, i + 2 * LANES) FINISH(v3, i + 3 * LANES)
     }
     for (; i < ld; i += LANES) {
@@ -87,18 +138,21 @@ static REAL SL_NAME(update_deep)(
         FINISH(v, i)
     }
 #undef FINISH
-    return vec_hmax(largest);
+    return SL_NAME(lead)(&best, ormp);
 }
 
 static REAL SL_NAME(update_at)(
-    int j, int ld, const REAL *g, const REAL *L, REAL *V, REAL inverse, REAL beta, REAL *a)
+    int j, int ormp, int ld, const REAL *g, const REAL *L, REAL *V, REAL inverse, REAL beta, REAL *a, REAL *delta)
 {
-    switch (j) {
-#define DEPTH(d) case d: return SL_NAME(update)(d, ld, g, L, V, inverse, beta, a);
+    switch (2 * j + ormp) {
+#define DEPTH(d)                                                                                                       \
+    case 2 * d: return SL_NAME(update)(d, 0, ld, g, L, V, inverse, beta, a, delta);                                    \
+    case 2 * d + 1: return SL_NAME(update)(d, 1, ld, g, L, V, inverse, beta, a, delta);
         DEPTH(0) DEPTH(1) DEPTH(2) DEPTH(3) DEPTH(4) DEPTH(5) DEPTH(6) DEPTH(7) DEPTH(8) DEPTH(9) DEPTH(10) DEPTH(11)
 #undef DEPTH
-    default: return SL_NAME(update_deep)(j, ld, g, L, V, inverse, beta, a);
     }
+    return ormp ? SL_NAME(update_deep)(j, 1, ld, g, L, V, inverse, beta, a, delta)
+                : SL_NAME(update_deep)(j, 0, ld, g, L, V, inverse, beta, a, delta);
 }
 
 /* First i with |a_i| = value, -1 if there is none. */
@@ -130,42 +184,6 @@ static int SL_NAME(find_new)(const REAL *a, int n_atoms, const int32_t *chosen, 
         if (!SL_NAME(is_chosen)(chosen, j, i) && (best < 0 || fabs((double)a[i]) > fabs((double)a[best])))
             best = i;
     return best;
-}
-
-/* ORMP: argmax a_i^2 / delta_i, by cross-multiplication (a division a lane costs more than the whole update).
- * Atoms chosen or in the span of those chosen carry delta_i = infinity. Returns -1 where every score is zero. */
-static int SL_NAME(best_ratio)(const REAL *restrict a, const REAL *restrict delta, int ld)
-{
-    vec top = vec_set1(0), bottom = vec_set1(1), where = vec_set1(-1), at;
-    for (int l = 0; l < LANES; l++)
-        at[l] = (REAL)l;
-    for (int i = 0; i < ld; i += LANES) {
-        vec x = vec_load(a + i), d = vec_load(delta + i);
-        x *= x;
-        ivec better = x * bottom > top * d;
-        top = vec_blend(top, x, better);
-        bottom = vec_blend(bottom, d, better);
-        where = vec_blend(where, at, better);
-        at += (REAL)LANES; /* exact in float32 up to 2^24 atoms; checked at the door */
-    }
-    int best = -1;
-    REAL num = 0, den = 1;
-    for (int l = 0; l < LANES; l++) {
-        REAL s = top[l] * den, t = num * bottom[l];
-        if (where[l] >= 0 && (s > t || (s == t && (best < 0 || (int)where[l] < best))))
-            num = top[l], den = bottom[l], best = (int)where[l];
-    }
-    return best;
-}
-
-static void SL_NAME(lower_delta)(REAL *restrict delta, const REAL *restrict Vj, int ld)
-{
-    for (int i = 0; i < ld; i += LANES) {
-        vec d = vec_load(delta + i), v = vec_load(Vj + i);
-        d -= v * v; /* infinity stays infinity */
-        ivec gone = d <= (REAL)MIN_PIVOT;
-        vec_store(delta + i, vec_blend(d, vec_set1(INFINITY), gone));
-    }
 }
 
 /* c with L' c = beta, for the first `depth` chosen atoms. */
@@ -252,18 +270,18 @@ static int SL_NAME(pursue)(
     double e = energy;
     int j = 0;
 
-    vec top = vec_set1(0);
-    for (int i = 0; i < ld; i += LANES)
-        top = vec_max(top, vec_abs(vec_load(a + i)));
-    REAL largest = vec_hmax(top);
-    if (pb->ormp) {
+    const int ormp = pb->ormp;
+    struct SL_NAME(leader) best = SL_NAME(no_leader)();
+    if (ormp)
         for (int i = 0; i < ld; i++)
             ((REAL *)ws->delta)[i] = i < pb->n_atoms ? G[(size_t)i * ld + i] : INFINITY;
-    }
+    for (int i = 0; i < ld; i += LANES)
+        SL_NAME(contend)(&best, vec_load(a + i), ormp ? vec_load((REAL *)ws->delta + i) : vec_set1(1), ormp);
 
-    while (j < k && !(pb->has_tol && e <= tol) && largest > floor_) {
-        int p = pb->ormp ? SL_NAME(best_ratio)(a, ((REAL *)ws->delta), ld) : SL_NAME(find)(a, ld, largest);
-        if (!pb->ormp && SL_NAME(is_chosen)(ws->chosen, j, p))
+    REAL lead = SL_NAME(lead)(&best, ormp);
+    while (j < k && !(pb->has_tol && e <= tol)) {
+        int p = ormp ? (int)lead : SL_NAME(find)(a, ld, lead);
+        if (!ormp && p >= 0 && SL_NAME(is_chosen)(ws->chosen, j, p))
             p = SL_NAME(find_new)(a, pb->n_atoms, ws->chosen, j);
         if (p < 0 || fabs((double)a[p]) <= floor_)
             break;
@@ -288,11 +306,10 @@ static int SL_NAME(pursue)(
         }
         if (j == k || (pb->has_tol && e <= tol))
             break;
-        largest = SL_NAME(update_at)(j - 1, ld, G + (size_t)p * ld, L, V, 1 / L[j - 1], beta[j - 1], a);
-        if (pb->ormp) {
+        if (ormp)
             ((REAL *)ws->delta)[p] = INFINITY;
-            SL_NAME(lower_delta)(((REAL *)ws->delta), V + (size_t)(j - 1) * ld, ld);
-        }
+        lead = SL_NAME(update_at)(
+            j - 1, ormp, ld, G + (size_t)p * ld, L, V, 1 / L[j - 1], beta[j - 1], a, (REAL *)ws->delta);
     }
 
     SL_NAME(back_substitute)(ws->L, ws->depth, ws->beta, ws->c, j);

@@ -30,6 +30,8 @@
 #define SL_MAX_f32(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define SL_ANY_f64(m) (_mm512_movepi64_mask((__m512i)(m)) != 0)
 #define SL_ANY_f32(m) (_mm512_movepi32_mask((__m512i)(m)) != 0)
+#define SL_TOP_f64(a) _mm512_reduce_max_pd((__m512d)(a))
+#define SL_TOP_f32(a) _mm512_reduce_max_ps((__m512)(a))
 #define SL_SUM_f64(a) _mm512_reduce_add_pd((__m512d)(a))
 #define SL_SUM_f32(a) _mm512_reduce_add_ps((__m512)(a))
 #elif SL_WIDTH == 32 && defined(__AVX2__)
@@ -123,10 +125,14 @@ static inline __attribute__((always_inline)) int vec_any(ivec mask) { return SL_
 
 static inline __attribute__((always_inline)) REAL vec_hmax(vec a)
 {
+#ifdef SL_TOP_f64
+    return SL_CAT(SL_TOP_, TAG)(a);
+#else
     REAL m = a[0];
     for (int i = 1; i < LANES; i++)
         m = a[i] > m ? a[i] : m;
     return m;
+#endif
 }
 
 static inline __attribute__((always_inline)) REAL vec_hsum(vec a) { return SL_CAT(SL_SUM_, TAG)(a); }

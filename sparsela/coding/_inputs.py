@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_array
 
+from sparsela._core.validation import check_matrix, check_symmetric
+
 UNIT_NORM_TOL = 1e-6  # atoms whose norm is farther from 1 are normalised, and their codes scaled back
 
 
@@ -78,14 +80,8 @@ def pad_gram(D: np.ndarray, gram: np.ndarray | None = None) -> np.ndarray:
 
 def check_gram(gram, D: np.ndarray) -> np.ndarray:
     """The precomputed Gram matrix, if it has the shape of D Dᵀ and is symmetric."""
-    gram = check_real(gram, "gram").astype(D.dtype, copy=False)
     K = D.shape[0]
-    if gram.shape != (K, K):
-        raise ValueError(f"gram must have shape ({K}, {K}), one row an atom, got {gram.shape}")
-    off, size = np.abs(gram - gram.T).max(), np.abs(gram).max()
-    if off > (1e-8 if D.dtype == np.float64 else 1e-4) * size:
-        raise ValueError(f"gram must be symmetric; it differs from its transpose by up to {off:.3g}")
-    return gram
+    return check_symmetric(check_matrix(gram, "gram", n_rows=K, n_columns=K), "gram").astype(D.dtype, copy=False)
 
 
 def check_sparsity(n_nonzero_coefs, n_samples: int, n_features: int, n_atoms: int) -> np.ndarray:

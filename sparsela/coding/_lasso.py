@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array
 
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
+from sparsela._core.validation import check_count, check_positive, check_vector
 from sparsela._ext import lasso as kernel
 from sparsela.coding import _inputs
 from sparsela.coding._codes import collect
@@ -117,19 +118,20 @@ def batch_lasso(
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {tuple(SOLVERS)}, got {solver!r}")
     for name, value in (("alpha", alpha), ("l2_reg", l2_reg), ("tol", tol)):
-        check_non_negative(value, name)
-    if isinstance(max_iter, bool) or int(max_iter) != max_iter or max_iter < 1:
-        raise ValueError(f"max_iter must be an int of at least 1, got {max_iter!r}")
+        check_positive(value, name, allow_zero=True)
+    check_count(max_iter, "max_iter")
     _inputs.check_no_zero_atom(_inputs.row_norms(D))
     if gram is not None:
         gram = _inputs.check_gram(gram, D)
     penalty = alpha * check_weights(weights, D.shape[0])
     init = None if init is None else check_codes(init, (X.shape[0], D.shape[0]), D.dtype)
     n_threads = effective_n_jobs(n_jobs)
+    with one_blas_thread():
+        G = ridge(_inputs.pad_gram(D, gram), l2_reg)
     codes, gaps = minimise(
         X,
         D,
-        ridge(_inputs.pad_gram(D, gram), l2_reg),
+        G,
         penalty,
         cap=D.shape[0] if l2_reg > 0 or solver == "cd" else min(D.shape),
         positive=positive,
@@ -208,24 +210,11 @@ def warn_unless_solved(gaps: np.ndarray, tol: float, max_iter: int) -> None:
         )
 
 
-def check_non_negative(value, name: str) -> float:
-    """Return a finite number that is at least 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
-    if not 0 <= number < np.inf:
-        raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
-    return number
-
-
 def check_weights(weights, n_atoms: int) -> np.ndarray:
     """Weights of the penalty, one an atom, finite and at least 0."""
     if weights is None:
         return np.ones(n_atoms)
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
-    if weights.shape != (n_atoms,):
-        raise ValueError(f"weights must have shape ({n_atoms},), one an atom, got {weights.shape}")
+    weights = check_vector(weights, "weights", size=n_atoms)
     if weights.min() < 0:
         raise ValueError(f"weights must be at least 0, got {weights.min()}")
     return weights

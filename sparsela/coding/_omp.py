@@ -94,7 +94,8 @@ def batch_omp(
         raise ValueError(f"variant must be one of {VARIANTS}, got {variant!r}")
     k, bound = stopping_rule(n_nonzero_coefs, tol, X.shape[0], *D.shape)
     n_threads = effective_n_jobs(n_jobs)
-    atoms = _inputs.unit_atoms(D, gram)
+    with one_blas_thread():
+        atoms = _inputs.unit_atoms(D, gram)
     return pursue(X, atoms, k, bound, variant, sparse_output, n_threads, return_residual)
 
 
@@ -141,6 +142,15 @@ def pursue(
             filled = np.arange(val.shape[1]) < nnz[:, None]
             val[filled] /= norms[idx[filled]]
 
+    depth, m = int(k.max()), X.shape[1]
     with one_blas_thread():
-        codes = collect(X, D.shape[0], int(k.max()), code, sparse_output=sparse_output, dtype=D.dtype)
+        codes = collect(
+            X,
+            D.shape[0],
+            depth,
+            code,
+            sparse_output=sparse_output,
+            cost=1 + depth * (depth + 1) // (2 * m),
+            dtype=D.dtype,
+        )
     return (codes, residuals) if return_residual else codes

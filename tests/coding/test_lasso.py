@@ -194,7 +194,7 @@ def test_every_vector_width(at_width, width):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"alpha": -0.1}, "alpha must be at least 0"),
+        ({"alpha": -0.1}, "alpha must be finite and non-negative"),
         ({"alpha": np.nan}, "alpha"),
         ({"alpha": np.inf}, "alpha"),
         ({"l2_reg": -1}, "l2_reg"),

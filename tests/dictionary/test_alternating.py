@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
@@ -264,3 +266,44 @@ def test_bad_data(learner):
     X = np.random.RandomState(0).randn(50, 4)
     X[:, 1] = 3.0  # a constant column is data like any other
     assert np.isfinite(learner(3, max_iter=3, random_state=0).fit(X).components_).all()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_kernels_on_any_size(data):
+    """A sweep and the normal equations against plain loops: single rows and atoms, odd widths, any scale."""
+    n, K, m = (data.draw(st.integers(1, top)) for top in (40, 12, 41))
+    dtype = data.draw(st.sampled_from([np.float64, np.float32]))
+    scale = 10.0 ** data.draw(st.sampled_from([-12, 0, 12]))
+    rng = np.random.RandomState(data.draw(st.integers(0, 2**31)))
+    D = unit(rng.randn(K, m)).astype(dtype)
+    C = (scale * rng.randn(n, K) * (rng.rand(n, K) < data.draw(st.sampled_from([0.0, 0.2, 1.0])))).astype(dtype)
+    X = (scale * rng.randn(n, m)).astype(dtype)
+    codes = csr_array(C)
+    A, B = np.zeros((K, K)), np.zeros((K, m))
+    users = add_normal_equations(A, B, X, codes, 1.0, 2)
+    eps = n * m * 20 * np.finfo(dtype).eps
+    assert_allclose(A, C.T.astype(float) @ C, atol=eps * scale**2)
+    assert_allclose(B, C.T.astype(float) @ X, atol=eps * scale**2 * 10)
+    R, E, unused = X - codes @ D, D.copy(), np.zeros(K, np.uint8)
+    kernel.ksvd_sweep(R, E, codes.data, *users, np.arange(K), unused, 2)
+    assert_allclose(R, X - codes @ E, atol=eps * scale * 10)
+    assert_allclose(np.linalg.norm(E, axis=1), 1, atol=eps)
+    before, after = ((r.astype(float) ** 2).sum() for r in (X - C @ D, R))
+    assert after <= before * (1 + eps)
+    assert_array_equal(unused, (C == 0).all(axis=0))
+
+
+@pytest.mark.parametrize("width", [16, 32])
+def test_narrower_vectors_give_the_same_atoms(at_width, patches, tmp_path, width):
+    fit = {"n_nonzero_coefs": 3, "max_iter": 2, "random_state": 0}
+    np.savez(tmp_path / "p.npz", X=patches[:500, :51], D=KSVD(40, **fit).fit(patches[:500, :51]).components_)
+    at_width(
+        width,
+        f"""if 1:
+        import numpy as np
+        from sparsela.dictionary import KSVD
+        saved = np.load({str(tmp_path / "p.npz")!r})
+        np.testing.assert_allclose(KSVD(40, **{fit}).fit(saved["X"]).components_, saved["D"], atol=1e-8)
+        """,
+    )

@@ -1,0 +1,135 @@
+"""Ctrl-C, pickles, memory: what a long run must survive."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+from sparsela.coding import SparseCoder
+from sparsela.dictionary import KSVD, MOD, OnlineDictionaryLearning
+
+PREAMBLE = """
+import signal, sys, time
+import numpy as np
+from sparsela.coding import batch_lasso, batch_omp
+from sparsela.dictionary import KSVD, MOD, OnlineDictionaryLearning
+rng = np.random.RandomState(0)
+X = rng.randn(60_000, 64)
+D = rng.randn(512, 64)
+D /= np.linalg.norm(D, axis=1, keepdims=True)
+"""
+
+LONG_RUNS = {
+    "ksvd": "KSVD(256, n_nonzero_coefs=8, max_iter=10**6, stop_tol=0).fit(X)",
+    "exact ksvd": "KSVD(256, n_nonzero_coefs=8, max_iter=10**6, stop_tol=0, method='exact').fit(X)",
+    "mod": "MOD(256, n_nonzero_coefs=8, max_iter=10**6, stop_tol=0).fit(X)",
+    "online": "OnlineDictionaryLearning(256, alpha=1, max_iter=10**6, tol=0, max_no_improvement=None).fit(X)",
+    "online, large batches": "OnlineDictionaryLearning(256, alpha=1, max_iter=10**6, tol=0, batch_size=10**5).fit(X)",
+    "omp, deep": "[batch_omp(X, D, n_nonzero_coefs=64, sparse_output=True) for _ in range(100)]",
+    "lasso": "[batch_lasso(X, D, alpha=0.5, sparse_output=True) for _ in range(100)]",
+    "coordinate descent": "[batch_lasso(X, D, alpha=0.5, solver='cd', sparse_output=True) for _ in range(100)]",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG_RUNS)
+def test_ctrl_c_stops_within_a_second(name):
+    code = f"""{PREAMBLE}
+def press(signum, frame):
+    global pressed
+    pressed = time.perf_counter()
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, press)
+asked = time.perf_counter() + 3
+signal.setitimer(signal.ITIMER_REAL, 3)
+try:
+    {LONG_RUNS[name]}
+except KeyboardInterrupt:
+    print(time.perf_counter() - asked)
+else:
+    sys.exit("it ended by itself")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        KSVD(30, n_nonzero_coefs=3, max_iter=3, random_state=0),
+        MOD(30, n_nonzero_coefs=3, max_iter=3, random_state=0),
+        OnlineDictionaryLearning(30, alpha=0.1, max_iter=2, random_state=0),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_pickle_gives_the_same_bits(patches, estimator):
+    model = clone(estimator).fit(patches[:800])
+    twin = pickle.loads(pickle.dumps(model))
+    assert_array_equal(twin.components_, model.components_)
+    assert_array_equal(twin.transform(patches[800:900]), model.transform(patches[800:900]))
+    assert_array_equal(clone(estimator).fit(patches[:800]).components_, model.components_)
+
+
+def test_sparse_coder_pickles(patches, atoms):
+    coder = SparseCoder(atoms, transform_n_nonzero_coefs=4, sparse_output=True)
+    twin = pickle.loads(pickle.dumps(coder.fit(patches)))
+    assert_array_equal(twin.transform(patches[:99]).toarray(), coder.transform(patches[:99]).toarray())
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_same_bits_for_any_number_of_threads_of_the_process(tmp_path, threads):
+    """OMP_NUM_THREADS reaches BLAS and OpenMP alike: a run must not depend on it."""
+    code = f"""{PREAMBLE}
+X = X[:3000]
+model = KSVD(100, n_nonzero_coefs=4, max_iter=3, dict_init="svd", random_state=0).fit(X)
+online = OnlineDictionaryLearning(100, alpha=1, max_iter=1, random_state=0).fit(X)
+np.savez(sys.argv[1], ksvd=model.components_, online=online.components_, error=model.error_,
+         mod=MOD(100, n_nonzero_coefs=4, max_iter=3, random_state=0).fit(X).components_,
+         exact=KSVD(20, n_nonzero_coefs=4, max_iter=1, method="exact", random_state=0).fit(X).components_,
+         omp=batch_omp(X, D, n_nonzero_coefs=9), lasso=batch_lasso(X, D, alpha=0.5))
+"""
+    results = []
+    for n, name in ((threads, "a.npz"), ("1", "b.npz")):
+        env = {**os.environ, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], env=env, check=True, timeout=300)
+        results.append(np.load(tmp_path / name))
+    for key in results[0]:
+        assert_array_equal(results[0][key], results[1][key], err_msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="peak memory is read from /proc")
+@pytest.mark.parametrize("coder", ["batch_omp(X, D, n_nonzero_coefs=10", "batch_lasso(X, D, alpha=2.0"])
+def test_a_million_signals_fit_in_memory(coder):
+    """10⁶ signals × 1024 atoms, about 10 non-zeros each: peak is input + output + 200 MB. Dense codes would be 4 GB."""
+    code = f"""if 1:
+    import numpy as np
+    from sparsela.coding import batch_lasso, batch_omp
+
+    def status(field):
+        with open("/proc/self/status") as lines:
+            return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+    rng = np.random.default_rng(0)
+    D = rng.standard_normal((1024, 64), dtype=np.float32)
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    X = rng.standard_normal((1_000_000, 64), dtype=np.float32)
+    X[:300] @ D.T, batch_omp(X[:300], D)
+    open("/proc/self/clear_refs", "w").write("5")
+    before = status("VmRSS")
+    codes = {coder}, sparse_output=True)
+    output = (codes.data.nbytes + codes.indices.nbytes + codes.indptr.nbytes) / 2**20
+    print(codes.nnz / 1e6, status("VmHWM") - before - output)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr
+    nonzeros, beyond = map(float, done.stdout.split())
+    assert 3 < nonzeros < 25
+    assert beyond < 200, f"{beyond:.0f} MB beyond input and output"
