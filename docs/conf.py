@@ -1,11 +1,15 @@
 """The documentation: Sphinx, numpydoc and a gallery that is run. Nothing is fetched, while building or viewing."""
 
+import logging
+import os
 import sys
 from pathlib import Path
 
-from sphinx_gallery.sorting import ExplicitOrder
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before OpenMP starts: the build may share its cores
 
-import sparsela
+from sphinx_gallery.sorting import ExplicitOrder  # noqa: E402
+
+import sparsela  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
@@ -63,3 +67,18 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+
+
+def no_benchmarks_yet(record) -> bool:
+    """The list of benchmark pages is empty until ``make bench`` writes one: nothing to warn of."""
+    return getattr(record, "subtype", None) != "empty_glob"
+
+
+def setup(app):
+    logging.getLogger("sphinx.sphinx.directives.other").addFilter(no_benchmarks_yet)
+    app.connect("autodoc-skip-member", lambda app, what, name, obj, skip, options: skip or is_scikit_learns(obj))
+
+
+def is_scikit_learns(member) -> bool:
+    """Inherited as it is: scikit-learn documents it."""
+    return (getattr(member, "__module__", None) or "").startswith("sklearn.")

@@ -53,9 +53,10 @@ for ax in axes:
     ax.axis("off")
 
 # %%
-# Three coders on one axis. OMP takes the atom best aligned with what is left; ORMP the one that will leave least. The
-# lasso chooses all at once, and shrinks: it is "debiased" by least squares on the atoms that it chose. OMP may also stop
-# at a residual instead of a number of atoms: then flat tiles cost nothing, as with the lasso.
+# Three coders on one axis. OMP takes the atom best aligned with what is left; ORMP the one that will leave least, and
+# its curve lies just under OMP's. The lasso chooses all at once, and shrinks: it is "debiased" by least squares on the
+# atoms that it chose. OMP may also stop at a residual instead of a number of atoms: then flat tiles cost nothing, as
+# with the lasso.
 
 
 def debiased(codes):
@@ -102,10 +103,10 @@ ax.set(
     ylim=(0, 0.8),
 )
 ax.yaxis.set_major_formatter(PercentFormatter(1))
-ax.legend()
+ax.legend(title="and seconds to code all tiles")
 
 # %%
-# **When not to use it.** Here the budget is atoms, and greedy coders spend it well. Take the lasso where the code itself
-# is used: it is the one minimum of a convex problem, it moves continuously with the signal, and its error is certified by a
-# duality gap; greedy codes may jump when the signal hardly moves. And do not count atoms where there is no dictionary to
-# speak of: over atoms that are not made for the signals, no coder is sparse.
+# **When not to use it.** Here the budget is atoms, and greedy coders spend it well. Take the lasso where the code is
+# what you want: it is a minimum of a convex problem, certified by a duality gap, and moves little when the signal does,
+# where greedy codes may jump. And do not count atoms where there is no dictionary to speak of: over atoms that are not
+# made for the signals, no coder is sparse.

@@ -10,11 +10,13 @@ here and in scikit-learn.
 # Patches without their means, scaled so that their pixels have unit variance: 20,000 to learn from, 2,000 to judge by.
 
 import time
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_image
 from sklearn.decomposition import MiniBatchDictionaryLearning
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import sparsela
@@ -63,13 +65,15 @@ for ax, name, D, codes in (
 ):
     atoms, users = by_use(D, codes)
     ax.imshow(mosaic(atoms), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-    ax.set_title(f"{name}: {codes.nnz / len(held_out):.1f} atoms a patch,\nthe first is in {users.max() / len(held_out):.0%} of them")
+    n_atoms, largest = codes.nnz / len(held_out), users.max() / len(held_out)
+    ax.set_title(f"{name}: {n_atoms:.1f} atoms a patch,\nthe first is in {largest:.0%} of them")
     ax.axis("off")
 figure.suptitle("A roof is made of stripes, edges and lattices (most used atoms first)")
 
 # %%
 # Now the clock. Both libraries get the same mini-batches in the same order, from the same atoms, on one thread; after
-# some of them the clock stops while exact lasso codes of the held-out patches give the objective.
+# some of them the clock stops while exact lasso codes of the held-out patches give the objective. scikit-learn warns
+# that a few of its codes stop short of its tolerance; the curves show that this does no harm.
 
 
 def course(model):
@@ -92,10 +96,11 @@ def objective(D):
 learners = {
     "sparsela, lasso": OnlineDictionaryLearning(256, alpha=ALPHA, dict_init=start),
     "scikit-learn, coordinate descent": MiniBatchDictionaryLearning(
-        256, alpha=ALPHA, fit_algorithm="cd", batch_size=256, dict_init=start, transform_max_iter=10_000
+        256, alpha=ALPHA, fit_algorithm="cd", batch_size=256, dict_init=start, transform_max_iter=1000
     ),
 }
-with sparsela.config_context(n_jobs=1), threadpool_limits(1):
+with sparsela.config_context(n_jobs=1), threadpool_limits(1), warnings.catch_warnings():
+    warnings.simplefilter("ignore", ConvergenceWarning)
     courses = {name: course(model) for name, model in learners.items()}
 
 figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
@@ -105,9 +110,10 @@ ours, theirs = courses.values()
 ax.set(
     xlabel="seconds in partial_fit, one thread",
     ylabel="lasso objective a held-out patch",
-    title=f"One pass over 20,000 patches: the same objective, {theirs[0][-1] / ours[0][-1]:.0f} times sooner",
+    title=f"One pass over 20,000 patches: {theirs[0][-1] / ours[0][-1]:.0f} times sooner, "
+    f"objectives within {abs(theirs[1][-1] / ours[1][-1] - 1):.1%}",
 )
-ax.legend()
+ax.legend(loc="lower left")
 
 # %%
 # **When not to use it.** Atoms describe the patches that they were learned from: for one small image, or where speed of
