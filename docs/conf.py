@@ -40,6 +40,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": ExplicitOrder(["examples/coding", "examples/dictionary"]),
+    "within_subsection_order": "ExampleTitleSortKey",
+    "thumbnail_size": (640, 400),
     "doc_module": ("sparsela",),
     "backreferences_dir": "api/generated/backreferences",
     "reference_url": {"sparsela": None},
