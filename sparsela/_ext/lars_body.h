@@ -37,19 +37,21 @@ static int SL_NAME(lars_first)(const struct SL_NAME(lasso_state) *st, const REAL
 
 /* The step at which the first inactive atom reaches the bound; ties within 1e-12 lambda go to the lowest index. */
 static double SL_NAME(lars_entering)(
-    const struct SL_NAME(lasso_state) *st, const REAL *w, const REAL *v, double lambda, int n_atoms, int barred, int *atom)
+    const struct SL_NAME(lasso_state) *st, const REAL *w, const REAL *v, double lambda, int n_atoms, int barred, REAL barred_sign,
+    int *atom)
 {
     double num = INFINITY, den = 1;
-    const double tie = 1e-12 * lambda;
+    const double tie = 1e-12 * lambda, parallel = sizeof(REAL) == 8 ? 1e-10 : 1e-5; /* such an atom moves with the bound */
     *atom = -1;
     for (int i = 0; i < n_atoms; i++) {
-        if (st->active[i] || i == barred)
+        if (st->active[i])
             continue;
+        const REAL left = i == barred ? barred_sign : 0; /* the atom that has just left this bound does not come back to it */
         const double up = lambda * w[i] - st->q[i], down = lambda * w[i] + st->q[i];
         const double w_up = w[i] - v[i], w_down = w[i] + (double)v[i];
-        if (w_up > 0 && (up > 0 ? up : 0) * den < (num - tie * den) * w_up)
+        if (left <= 0 && w_up > parallel * w[i] && (up > 0 ? up : 0) * den < (num - tie * den) * w_up)
             num = up > 0 ? up : 0, den = w_up, *atom = i;
-        if (!st->positive && w_down > 0 && (down > 0 ? down : 0) * den < (num - tie * den) * w_down)
+        if (!st->positive && left >= 0 && w_down > parallel * w[i] && (down > 0 ? down : 0) * den < (num - tie * den) * w_down)
             num = down > 0 ? down : 0, den = w_down, *atom = i;
     }
     return num / den;
@@ -86,6 +88,7 @@ static int SL_NAME(lars)(
     const int lasso = pb->solver == LASSO_LARS, n_atoms = pb->n_atoms;
     double lambda;
     int done = 0, barred = -1;
+    REAL barred_sign = 0;
     SL_NAME(lasso_correlations)(st);
     int atom = SL_NAME(lars_first)(st, w, &lambda);
     SL_NAME(write_knot)(path, st, lambda);
@@ -110,7 +113,7 @@ static int SL_NAME(lars)(
             SL_NAME(chol_solve)(st->L, st->room, st->n, st->z);
             REAL *v = ws->v;
             SL_NAME(lasso_combine)(st, NULL, st->z, v);
-            t = SL_NAME(lars_entering)(st, w, v, lambda, n_atoms, barred, &atom);
+            t = SL_NAME(lars_entering)(st, w, v, lambda, n_atoms, barred, barred_sign, &atom);
             const double out = lasso ? SL_NAME(lars_leaving)(st, st->z, &leaving) : INFINITY;
             barred = -1;
             if (lambda - pb->alpha <= t && lambda - pb->alpha <= out)
@@ -126,7 +129,7 @@ static int SL_NAME(lars)(
             lambda = done ? pb->alpha : lambda - t;
             if (leaving >= 0) {
                 st->c[leaving] = 0;
-                barred = st->S[leaving];
+                barred = st->S[leaving], barred_sign = st->sign[leaving];
                 SL_NAME(lasso_drop)(st, leaving);
                 SL_NAME(lars_unban)(st, n_atoms);
                 step++;
