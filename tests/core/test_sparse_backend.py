@@ -118,7 +118,7 @@ from sparsela._ext import openmp
 
 assert openmp.simd_width() == int(sys.argv[1])
 for dtype, rtol in ((np.float32, 1e-5), (np.float64, 1e-12)):
-    for m, n, B in ((403, 301, 1), (403, 301, 5), (403, 301, 16), (403, 301, 60), (403, 301, 129), (403, 301, 515)):
+    for m, n, B in ((403, 301, 1), (403, 301, 5), (403, 301, 16), (1503, 701, 60), (1503, 701, 129), (403, 301, 515)):
         for offset, density in ((0, 0.2), (1, 0.2), (0, 0.005)):  # on and off a cache line; with and without a copy
             rng = np.random.default_rng(B)
             W = sp.random_array((m, n), density=density, format="csr", dtype=dtype, rng=rng)
