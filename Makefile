@@ -39,13 +39,16 @@ clean:
 	find sparsela -name __pycache__ -type d -prune -exec rm -rf {} +
 	for pyx in sparsela/_ext/*.pyx; do rm -f "$${pyx%.pyx}.c"; done
 
+# What a build needs and make cannot bring; each is said in one line.
 tools:
 	@command -v "$(firstword $(CC))" > /dev/null || { echo "sparsela needs a C compiler: '$(firstword $(CC))' was not found. Install gcc or clang, or run make CC=..." >&2; exit 1; }
 	@command -v "$(PYTHON)" > /dev/null || { echo "sparsela needs Python 3.10 or newer: '$(PYTHON)' was not found. Run make PYTHON=..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "sparsela needs Python 3.10 or newer; '$(PYTHON)' is older. Run make PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { echo "sparsela needs Python's venv with pip: '$(PYTHON)' is without. Install python3-venv, or run make PYTHON=..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || { echo "sparsela needs the headers of Python: '$(PYTHON)' has no Python.h. Install python3-dev, or run make PYTHON=..." >&2; exit 1; }
 
 $(PY): | tools
-	"$(PYTHON)" -m venv .venv
+	"$(PYTHON)" -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/installed: $(SOURCES) | tools $(PY)
 	$(PY) -m pip install --quiet "setuptools>=70" "cython>=3.1" "numpy>=2.0" "scipy>=1.13" wheel

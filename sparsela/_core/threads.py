@@ -39,8 +39,8 @@ def effective_n_jobs(n_jobs: int | None = None) -> int:
     if _forked or not openmp.version():
         return 1
     if n_jobs is None:
-        return 1 if _in_worker() else max(1, min(cpu_count(), openmp.max_threads()))
-    return cpu_count() if n_jobs == -1 else n_jobs
+        return 1 if _in_worker() else max(1, min(_cores(), openmp.max_threads()))
+    return _cores() if n_jobs == -1 else n_jobs
 
 
 def one_blas_thread():
@@ -53,6 +53,9 @@ def _in_worker() -> bool:
         return True
     worker = sys.modules.get("distributed.worker")
     return worker is not None and getattr(worker.thread_state, "execution_state", None) is not None
+
+
+_cores = functools.cache(cpu_count)  # joblib reads the limits of the process anew at each call: 0.1 ms
 
 
 @functools.cache

@@ -24,7 +24,8 @@ static int SL_NAME(lasso_reserve)(struct lasso_workspace *ws, int room, int ld)
         return 0;
     room = (room + 15) / 16 * 16;
     struct lasso_workspace fresh = {.room = room, .ld = ld};
-    int failed = posix_memalign(&fresh.q, 64, sizeof(REAL) * ld) || posix_memalign(&fresh.c, 64, sizeof(REAL) * room)
+    int failed = posix_memalign(&fresh.q, 64, sizeof(REAL) * ld) || posix_memalign(&fresh.v, 64, sizeof(REAL) * ld)
+                 || posix_memalign(&fresh.c, 64, sizeof(REAL) * room)
                  || posix_memalign(&fresh.L, 64, sizeof(REAL) * room * room)
                  || posix_memalign(&fresh.z, 64, sizeof(REAL) * room)
                  || posix_memalign(&fresh.sign, 64, sizeof(REAL) * room)
@@ -43,7 +44,7 @@ static int SL_NAME(lasso_reserve)(struct lasso_workspace *ws, int room, int ld)
         *ws = fresh;
         fresh = old;
     }
-    free(fresh.q), free(fresh.c), free(fresh.L), free(fresh.z), free(fresh.sign), free(fresh.S), free(fresh.active);
+    free(fresh.q), free(fresh.v), free(fresh.c), free(fresh.L), free(fresh.z), free(fresh.sign), free(fresh.S), free(fresh.active);
     return failed ? -1 : 0;
 }
 
@@ -53,36 +54,45 @@ static void SL_NAME(lasso_attach)(struct SL_NAME(lasso_state) *st, struct lasso_
     st->S = ws->S, st->active = ws->active, st->room = ws->room;
 }
 
-/* q = a0 - sum_S c_l G_l. A strip of q stays in registers while the rows of G pass by. */
-static void SL_NAME(lasso_correlations)(struct SL_NAME(lasso_state) *st)
+/* out = base - sum_S c_l G_l, or sum_S c_l G_l without a base. A strip stays in registers while the rows of G pass by. */
+static void SL_NAME(lasso_combine)(const struct SL_NAME(lasso_state) *st, const REAL *base, const REAL *c, REAL *out)
 {
     const int ld = st->ld, n = st->n;
-    const REAL *G = st->G, *c = st->c;
+    const REAL *G = st->G, sign = base ? -1 : 1;
     int i = 0;
     for (; i + 8 * LANES <= ld; i += 8 * LANES) {
-        const REAL *a = st->a0 + i;
-        vec v0 = vec_load(a), v1 = vec_load(a + LANES), v2 = vec_load(a + 2 * LANES), v3 = vec_load(a + 3 * LANES);
-        vec v4 = vec_load(a + 4 * LANES), v5 = vec_load(a + 5 * LANES), v6 = vec_load(a + 6 * LANES);
-        vec v7 = vec_load(a + 7 * LANES);
+        vec v0 = vec_set1(0), v1 = v0, v2 = v0, v3 = v0, v4 = v0, v5 = v0, v6 = v0, v7 = v0;
+        if (base) {
+            const REAL *a = base + i;
+            v0 = vec_load(a), v1 = vec_load(a + LANES), v2 = vec_load(a + 2 * LANES), v3 = vec_load(a + 3 * LANES);
+            v4 = vec_load(a + 4 * LANES), v5 = vec_load(a + 5 * LANES), v6 = vec_load(a + 6 * LANES);
+            v7 = vec_load(a + 7 * LANES);
+        }
         for (int l = 0; l < n; l++) {
             const REAL *g = G + (size_t)st->S[l] * ld + i;
-            const REAL w = c[l];
-            v0 -= w * vec_load(g), v1 -= w * vec_load(g + LANES);
-            v2 -= w * vec_load(g + 2 * LANES), v3 -= w * vec_load(g + 3 * LANES);
-            v4 -= w * vec_load(g + 4 * LANES), v5 -= w * vec_load(g + 5 * LANES);
-            v6 -= w * vec_load(g + 6 * LANES), v7 -= w * vec_load(g + 7 * LANES);
+            const REAL w = sign * c[l];
+            v0 += w * vec_load(g), v1 += w * vec_load(g + LANES);
+            v2 += w * vec_load(g + 2 * LANES), v3 += w * vec_load(g + 3 * LANES);
+            v4 += w * vec_load(g + 4 * LANES), v5 += w * vec_load(g + 5 * LANES);
+            v6 += w * vec_load(g + 6 * LANES), v7 += w * vec_load(g + 7 * LANES);
         }
-        REAL *q = st->q + i;
+        REAL *q = out + i;
         vec_store(q, v0), vec_store(q + LANES, v1), vec_store(q + 2 * LANES, v2), vec_store(q + 3 * LANES, v3);
         vec_store(q + 4 * LANES, v4), vec_store(q + 5 * LANES, v5), vec_store(q + 6 * LANES, v6);
         vec_store(q + 7 * LANES, v7);
     }
     for (; i < ld; i += LANES) {
-        vec v = vec_load(st->a0 + i);
+        vec v = base ? vec_load(base + i) : vec_set1(0);
         for (int l = 0; l < n; l++)
-            v -= c[l] * vec_load(G + (size_t)st->S[l] * ld + i);
-        vec_store(st->q + i, v);
+            v += sign * c[l] * vec_load(G + (size_t)st->S[l] * ld + i);
+        vec_store(out + i, v);
     }
+}
+
+/* q = a0 - G c */
+static void SL_NAME(lasso_correlations)(struct SL_NAME(lasso_state) *st)
+{
+    SL_NAME(lasso_combine)(st, st->a0, st->c, st->q);
 }
 
 /* max over all atoms of |q_i| - (1 + KKT_TOL) p_i (without the modulus under c >= 0) */
@@ -334,52 +344,3 @@ static int SL_NAME(lasso_start)(
     }
     return 0;
 }
-
-int SL_NAME(lasso_rows)(
-    const struct lasso_problem *pb, int n_rows, const void *X, const void *A0, const int64_t *start_ptr,
-    const int32_t *start_idx, const void *start_val, struct lasso_workspace *ws, int32_t *idx, void *val, int32_t *nnz,
-    double *gap)
-{
-    if (SL_NAME(lasso_reserve)(ws, pb->cap + 1 < 32 ? pb->cap + 1 : 32, pb->ld))
-        return -1;
-    for (int i = 0; i < n_rows; i++) {
-        const REAL *x = (const REAL *)X + (size_t)i * pb->n_features;
-        struct SL_NAME(lasso_state) st = {
-            .G = pb->gram, .p = pb->penalty, .a0 = (const REAL *)A0 + (size_t)i * pb->ld, .ld = pb->ld, .cap = pb->cap,
-            .positive = pb->positive};
-        SL_NAME(lasso_attach)(&st, ws);
-        for (int l = 0; l < pb->n_features; l++)
-            st.energy += (double)x[l] * x[l];
-        if (start_ptr
-            && SL_NAME(lasso_start)(
-                &st, pb, ws, start_idx + start_ptr[i], (const REAL *)start_val + start_ptr[i],
-                start_ptr[i + 1] - start_ptr[i]))
-            return -1;
-        int done = pb->solver == LASSO_CD ? 0 : SL_NAME(lasso_active_set)(&st, pb, ws);
-        if (pb->solver == LASSO_CD)
-            done = SL_NAME(lasso_descend)(&st, pb, ws);
-        if (done < 0)
-            return -1;
-        gap[i] = SL_NAME(lasso_gap)(&st);
-        int kept = 0; /* ascending atoms, no explicit zeros; S is left clean for the next signal */
-        int32_t *at = idx + (size_t)i * pb->k_max;
-        REAL *c = (REAL *)val + (size_t)i * pb->k_max;
-        for (int l = 0; l < st.n; l++) {
-            st.active[st.S[l]] = 0;
-            if (st.c[l] == 0)
-                continue;
-            int j = kept++;
-            for (; j > 0 && at[j - 1] > st.S[l]; j--)
-                at[j] = at[j - 1], c[j] = c[j - 1];
-            at[j] = st.S[l], c[j] = st.c[l];
-        }
-        nnz[i] = kept;
-    }
-    return 0;
-}
-
-#undef EPS
-#undef MIN_PIVOT
-#undef KKT_TOL
-#undef ENTER_SHARE
-#undef ENTER_MOST

@@ -7,17 +7,19 @@
 #define REAL double
 #define TAG f64
 #include "lasso_body.h"
+#include "lars_body.h"
 #undef REAL
 #undef TAG
 
 #define REAL float
 #define TAG f32
 #include "lasso_body.h"
+#include "lars_body.h"
 
 #if SL_WIDTH == 16
 void lasso_workspace_free(struct lasso_workspace *ws)
 {
-    free(ws->q), free(ws->L), free(ws->c), free(ws->z), free(ws->sign), free(ws->S), free(ws->active);
+    free(ws->q), free(ws->v), free(ws->L), free(ws->c), free(ws->z), free(ws->sign), free(ws->S), free(ws->active);
     *ws = (struct lasso_workspace){0};
 }
 #endif

@@ -1,9 +1,9 @@
-/* Lasso of many signals over one dictionary: contract of the kernel in lasso_kernel.c / lasso_body.h.
+/* Lasso of many signals over one dictionary: contract of the kernel in lasso_kernel.c / lasso_body.h / lars_body.h.
  *
  * For each row x of a chunk, given a0 = D x and G = D D' + l2 I, minimises over c (optionally c >= 0)
  *     1/2 |x - c D|^2 + l2/2 |c|^2 + sum_i p_i |c_i|,      p = alpha w,
- * by an active set of signs (Lee, Battle, Raina, Ng 2007) or by coordinate descent on an active set. With q = a0 - G c the
- * optimum has |q_i| <= p_i everywhere and q_i = p_i sign(c_i) where c_i is not zero. The duality gap needs q alone:
+ * by an active set of signs (Lee, Battle, Raina, Ng 2007), by coordinate descent on an active set, or along the path from
+ * large alpha (lars_body.h, which also does plain least-angle regression). With q = a0 - G c the optimum has |q_i| <= p_i everywhere and q_i = p_i sign(c_i) where c_i is not zero. The duality gap needs q alone:
  *     s = min(1, min p_i / |q_i|),   gap = 1/2 (1 - s)^2 |r|^2 + sum_i (p_i |c_i| - s c_i q_i),   |r|^2 = |x|^2 - c a0 - c q.
  *
  * Arrays: X (rows, m), G (K, ld), A0 (rows, ld), p (ld), C order; ld is K rounded up to a multiple of 64 bytes, the padding
@@ -19,16 +19,16 @@
 
 #include "dispatch.h"
 
-enum { LASSO_ACTIVE_SET = 0, LASSO_CD = 1 };
+enum { LASSO_ACTIVE_SET = 0, LASSO_CD = 1, LASSO_LARS = 2, LEAST_ANGLE = 3 };
 
 struct lasso_problem {
-    const void *gram, *penalty;
-    int n_atoms, n_features, ld, cap, k_max, positive, solver, max_iter;
-    double tol;
+    const void *gram, *penalty, *weights; /* weights (ld), penalty = alpha weights, both padded with infinity */
+    int n_atoms, n_features, ld, cap, k_max, positive, solver, max_iter, max_steps;
+    double alpha, tol;
 };
 
 struct lasso_workspace { /* one a thread; zero at first */
-    void *q, *L, *c, *z, *sign;
+    void *q, *v, *L, *c, *z, *sign;
     int32_t *S;
     unsigned char *active; /* (ld): is the atom in S */
     int room, ld;
@@ -42,11 +42,24 @@ struct lasso_workspace { /* one a thread; zero at first */
 typedef int(*lasso_rows_t) LASSO_ROWS_ARGS;
 SL_DECLARE(int, lasso_rows_f64, LASSO_ROWS_ARGS)
 SL_DECLARE(int, lasso_rows_f32, LASSO_ROWS_ARGS)
+
+#define LASSO_PATH_ARGS                                                                                                \
+    (const struct lasso_problem *, const void *x, const void *a0, struct lasso_workspace *, double *lambda,            \
+     void *codes, int room)
+
+typedef int(*lasso_path_t) LASSO_PATH_ARGS;
+SL_DECLARE(int, lasso_path_f64, LASSO_PATH_ARGS)
+SL_DECLARE(int, lasso_path_f32, LASSO_PATH_ARGS)
 void lasso_workspace_free(struct lasso_workspace *);
 
 static inline lasso_rows_t lasso_rows_pick(int is_double)
 {
     return is_double ? SL_PICK(lasso_rows_f64) : SL_PICK(lasso_rows_f32);
+}
+
+static inline lasso_path_t lasso_path_pick(int is_double)
+{
+    return is_double ? SL_PICK(lasso_path_f64) : SL_PICK(lasso_path_f32);
 }
 
 #endif

@@ -42,7 +42,7 @@ cdef extern from "<string.h>" nogil:
     void *memset(void *, int, size_t)
 
 cdef enum:
-    PER_THREAD = 1 << 18  # multiply-adds below which another thread costs more than it brings
+    PER_THREAD = 1 << 20  # multiply-adds below which another thread costs more than it brings
     REUSE = 8             # reads of a row of X from which a copy of it on cache lines pays
 
 
@@ -68,8 +68,8 @@ cdef void pack(const char *X, Py_ssize_t stride, char *buffer, Py_ssize_t room, 
 
 
 cdef int run(spmm_rows_t kernel, spmm_problem *pb, const int32_t[::1] indptr, Py_ssize_t n, Py_ssize_t width,
-             size_t itemsize, int n_threads) noexcept:
-    # The kernel on every strip of columns, its rows shared among threads. -1 when memory runs out.
+             size_t itemsize, int n_threads, Py_ssize_t needs_lanes) noexcept:
+    # needs_lanes: the kernel reads whole vectors of X where there are more columns than that. The kernel on every strip of columns, its rows shared among threads. -1 when memory runs out.
     cdef Py_ssize_t lanes = sl_simd_width() // itemsize
     cdef Py_ssize_t vectors = (width + lanes - 1) // lanes, strips = (vectors + 7) // 8, s, column, stop, room
     cdef int m = <int> indptr.shape[0] - 1, parts, t
@@ -81,7 +81,7 @@ cdef int run(spmm_rows_t kernel, spmm_problem *pb, const int32_t[::1] indptr, Py
     cdef bint on_lines = (<size_t> X) % sl_simd_width() == 0 and stride % sl_simd_width() == 0
     parts = <int> max(1, min(<long long> min(n_threads, m), work // PER_THREAD))
     room = (vectors + strips - 1) // strips * sl_simd_width()
-    if (strips > 1 or not on_lines) and indptr[m] >= REUSE * n or width < lanes:
+    if (strips > 1 or not on_lines) and width >= lanes and indptr[m] >= REUSE * n or needs_lanes < width < lanes:
         if posix_memalign(<void **> &buffer, 64, n * room) != 0:
             return -1
         memset(buffer, 0, n * room)
@@ -114,7 +114,7 @@ def spmm(const int32_t[::1] indptr, const int32_t[::1] indices, const real[::1] 
     pb.bias = &bias[0] if bias.shape[0] else NULL
     pb.X, pb.Z, pb.g = &X[0, 0] if X.shape[0] else NULL, &Z[0, 0], NULL
     pb.ldx, pb.ldz, pb.relu = X.strides[0] // sizeof(real), Z.strides[0] // sizeof(real), relu
-    if run(spmm_rows_pick(real is double), &pb, indptr, X.shape[0], Z.shape[1], sizeof(real), n_threads):
+    if run(spmm_rows_pick(real is double), &pb, indptr, X.shape[0], Z.shape[1], sizeof(real), n_threads, 1):
         raise MemoryError("no memory for a strip of X")
 
 
@@ -127,7 +127,7 @@ def sddmm(const int32_t[::1] indptr, const int32_t[::1] indices, const real[:, :
     pb.data, pb.bias, pb.g = NULL, NULL, &g[0]
     pb.X, pb.Z = &X[0, 0], <void *> &Z[0, 0]
     pb.ldx, pb.ldz, pb.relu = X.strides[0] // sizeof(real), Z.strides[0] // sizeof(real), 0
-    if run(sddmm_rows_pick(real is double), &pb, indptr, X.shape[0], X.shape[1], sizeof(real), n_threads):
+    if run(sddmm_rows_pick(real is double), &pb, indptr, X.shape[0], X.shape[1], sizeof(real), n_threads, 0):
         raise MemoryError("no memory for a strip of X")
 
 

@@ -45,8 +45,36 @@ static inline __attribute__((always_inline)) void SL_NAME(strip)(
 #undef STEP
 }
 
+/* One column: no vector to load, so a plain dot product of each row in four sums. */
+static inline __attribute__((always_inline)) void SL_NAME(column)(
+    const int has_perm, const struct spmm_problem *pb, int first, int end)
+{
+    const REAL *data = pb->data, *bias = pb->bias, *x = pb->X;
+    const ptrdiff_t ldx = pb->ldx;
+    for (int i = first; i < end; i++) {
+        REAL s0 = bias ? bias[i] : 0, s1 = 0, s2 = 0, s3 = 0;
+        int32_t k = pb->indptr[i];
+        const int32_t stop = pb->indptr[i + 1];
+#define TERM(e) data[has_perm ? pb->perm[k + e] : k + e] * x[pb->indices[k + e] * ldx]
+        for (; k + 4 <= stop; k += 4)
+            s0 += TERM(0), s1 += TERM(1), s2 += TERM(2), s3 += TERM(3);
+        for (; k < stop; k++)
+            s0 += TERM(0);
+#undef TERM
+        s0 = (s0 + s1) + (s2 + s3);
+        ((REAL *)pb->Z)[i * pb->ldz] = pb->relu && s0 < 0 ? 0 : s0;
+    }
+}
+
 void SL_NAME(spmm_rows)(const struct spmm_problem *pb, int first, int end)
 {
+    if (pb->width == 1) {
+        if (pb->perm)
+            SL_NAME(column)(1, pb, first, end);
+        else
+            SL_NAME(column)(0, pb, first, end);
+        return;
+    }
     const ptrdiff_t vectors = (pb->width + LANES - 1) / LANES;
     const ptrdiff_t last = pb->width < LANES ? 0 : pb->width - LANES;
 #define CASE(v)                                                                                                        \

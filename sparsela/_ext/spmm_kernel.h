@@ -8,7 +8,7 @@
  *
  * Arrays: indptr (n_rows + 1), indices, perm int32, indices within the rows of X; rows of X and Z are `width` contiguous
  * elements, `ldx` and `ldz` elements apart; nothing past `width` is touched, except that a row of X has LANES elements
- * when width < LANES (zeros past width). b (n_rows) or NULL. Alignment is not needed; with X, ldx on 64 bytes no load
+ * when width < LANES (zeros past width; spmm_rows needs none for a single column). b (n_rows) or NULL. Alignment is not needed; with X, ldx on 64 bytes no load
  * crosses a cache line, which is 1.3-1.5 times as fast.
  * Cost: 2 nnz width flops; the limit is a read of `width` elements from the second-level cache for each entry.
  * Rows do not touch each other's output, so bits do not depend on who computes them. No allocation, no GIL, no check of

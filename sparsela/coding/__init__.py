@@ -4,8 +4,10 @@ Given signals X (n_samples, n_features) and a dictionary D (n_components, n_feat
 codes C with ``X ≈ C D``:
 
 - :func:`batch_omp`: at most k atoms a signal, or as many as a residual bound needs (greedy; the fastest).
-- :func:`batch_lasso`: the convex problem, to a certified duality gap.
-- :func:`sparse_encode`, :class:`SparseCoder`: both behind scikit-learn's names, as a function and as a transformer.
+- :func:`batch_lasso`: the convex problem, to a certified duality gap; :func:`batch_lasso_path`: one signal at every
+  penalty.
+- :func:`threshold_encode`: thresholded correlations, one matrix product.
+- :func:`sparse_encode`, :class:`SparseCoder`: all of them behind scikit-learn's names, a function and a transformer.
 
 Everything is one matrix product for a block of signals, then a kernel that works on the Gram matrix and stays in cache.
 """
@@ -14,5 +16,7 @@ from sparsela.coding._encode import sparse_encode
 from sparsela.coding._estimators import SparseCoder
 from sparsela.coding._lasso import batch_lasso
 from sparsela.coding._omp import batch_omp
+from sparsela.coding._path import batch_lasso_path
+from sparsela.coding._threshold import threshold_encode
 
-__all__ = ["SparseCoder", "batch_lasso", "batch_omp", "sparse_encode"]
+__all__ = ["SparseCoder", "batch_lasso", "batch_lasso_path", "batch_omp", "sparse_encode", "threshold_encode"]

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sparsela.coding._encode import ALGORITHMS, sparse_encode
+from sparsela.coding._encode import ALGORITHMS, LASSO_SOLVERS, sparse_encode
 
 
 class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -50,16 +50,16 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        lasso = self.transform_algorithm.startswith("lasso")
+        algorithm = self.transform_algorithm
         codes = sparse_encode(
             X,
             np.asarray(self.components_).astype(X.dtype, copy=False),
-            algorithm=self.transform_algorithm,
-            n_nonzero_coefs=None if lasso else self.transform_n_nonzero_coefs,
+            algorithm=algorithm,
+            n_nonzero_coefs=self.transform_n_nonzero_coefs,
             alpha=self.transform_alpha,
             max_iter=self.transform_max_iter,
             n_jobs=self.n_jobs,
-            positive=self.positive_code and lasso,
+            positive=self.positive_code and algorithm in (*LASSO_SOLVERS, "threshold"),
             sparse_output=self.sparse_output,
         )
         if not self.split_sign:
@@ -107,20 +107,20 @@ class SparseCoder(DictionaryTransformer):
     ----------
     dictionary : array of shape (n_components, n_features)
         Atoms, one a row, none zero.
-    transform_algorithm : {"omp", "ormp", "lasso", "lasso_cd"}, default="omp"
-        As in :func:`sparse_encode`.
+    transform_algorithm : str, default="omp"
+        As in :func:`sparse_encode`: "omp", "ormp", "lasso", "lasso_lars", "lasso_cd", "lars" or "threshold".
     transform_n_nonzero_coefs : int, optional
-        Atoms a signal, for "omp" and "ormp"; when `transform_alpha` is not given either,
+        Atoms a signal, for "omp", "ormp" and "lars"; when `transform_alpha` is not given either,
         ``max(1, n_features // 10)``.
     transform_alpha : float, optional
-        The lasso's penalty (default 1), or, for "omp" and "ormp" without a number of atoms, the bound on the squared
-        residual norm.
+        The lasso's penalty or the threshold (default 1), or, for "omp" and "ormp" without a number of atoms, the bound
+        on the squared residual norm.
     split_sign : bool, default=False
         Return positive and negative parts as columns of their own, for what comes next in a pipeline.
     n_jobs : int, optional
         Threads; None is the library's setting. The codes do not depend on it.
     positive_code : bool, default=False
-        Ask the lasso for codes ≥ 0.
+        Ask for codes ≥ 0 of the lasso and of "threshold"; the others have no such option and go their way.
     transform_max_iter : int, default=1000
         Rounds of the lasso, a signal.
     sparse_output : bool, default=False

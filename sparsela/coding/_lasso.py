@@ -15,8 +15,9 @@ from sparsela._ext import lasso as kernel
 from sparsela.coding import _inputs
 from sparsela.coding._codes import collect
 
-SOLVERS = {"active_set": 0, "cd": 1}  # as numbered in _ext/lasso_kernel.h
-COST = {"active_set": 16, "cd": 128}  # GEMMs a signal, in order of magnitude
+SOLVERS = {"active_set": 0, "cd": 1, "lars": 2}  # as numbered in _ext/lasso_kernel.h
+LEAST_ANGLE = 3
+COST = {"active_set": 16, "cd": 128, "lars": 64}  # GEMMs a signal, in order of magnitude
 FLOAT32_TOL = 1e-5  # a relative gap that float32 correlations can certify
 
 
@@ -50,17 +51,18 @@ def batch_lasso(
         scikit-learn's ``Lasso(alpha=a)`` on one signal is ``alpha = a * n_features`` here.
     l2_reg : float, default=0.0
         Ridge penalty beside it (the elastic net).
-    solver : {"active_set", "cd"}, default="active_set"
-        "active_set" searches over signs and solves exactly for each guess (feature-sign search); "cd" is coordinate
-        descent on an active set, for warm starts and loose `tol` (coherent atoms slow it down).
+    solver : {"active_set", "lars", "cd"}, default="active_set"
+        "active_set" searches over signs and solves exactly for each guess (feature-sign search); "lars" follows the
+        exact path from large alpha down, an atom a step; "cd" is coordinate descent on an active set, for warm starts
+        and loose `tol` (coherent atoms slow it down).
     positive : bool, default=False
         Ask for codes ≥ 0.
     weights : array of shape (n_components,), optional
-        Weight ≥ 0 of each atom's penalty; default ones.
+        Weight ≥ 0 of each atom's penalty (> 0 for "lars"); default ones.
     gram : array of shape (n_components, n_components), optional
         ``dictionary @ dictionary.T`` where it is at hand.
     init : array or sparse array of shape (n_samples, n_components), optional
-        Codes to start from.
+        Codes to start from; not for "lars", whose path starts at zero.
     tol : float, default=1e-9
         Bound on the relative duality gap, ``gap / (½‖x‖²)``. In float32 at least 1e-5.
     max_iter : int, default=1000
@@ -123,7 +125,9 @@ def batch_lasso(
     _inputs.check_no_zero_atom(_inputs.row_norms(D))
     if gram is not None:
         gram = _inputs.check_gram(gram, D)
-    penalty = alpha * check_weights(weights, D.shape[0])
+    weights = check_weights(weights, D.shape[0])
+    if solver == "lars":
+        check_for_path(weights, init)
     init = None if init is None else check_codes(init, (X.shape[0], D.shape[0]), D.dtype)
     n_threads = effective_n_jobs(n_jobs)
     with one_blas_thread():
@@ -132,7 +136,8 @@ def batch_lasso(
         X,
         D,
         G,
-        penalty,
+        alpha,
+        weights,
         cap=D.shape[0] if l2_reg > 0 or solver == "cd" else min(D.shape),
         positive=positive,
         solver=solver,
@@ -146,35 +151,49 @@ def batch_lasso(
     return (codes, gaps) if return_gap else codes
 
 
-def minimise(X, D, G, penalty, *, cap, positive, solver, init, tol, max_iter, sparse_output, n_threads):
-    """:func:`batch_lasso` on checked input: codes and relative gaps. G is padded and holds the ridge penalty."""
+def minimise(
+    X,
+    D,
+    G,
+    alpha,
+    weights=None,
+    *,
+    cap,
+    solver="active_set",
+    positive=False,
+    init=None,
+    tol=1e-9,
+    max_iter=1000,
+    max_steps=0,
+    sparse_output=True,
+    n_threads=1,
+):
+    """:func:`batch_lasso` on checked input: codes and relative gaps. G is padded and holds the ridge penalty.
+
+    `solver` may be the number of a kernel's solver; `max_steps` is for plain least-angle regression.
+    """
     K = D.shape[0]
-    padded = np.full(G.shape[1], np.inf, D.dtype)
-    padded[:K] = penalty
+    weights = padded(np.ones(K) if weights is None else weights, G.shape[1], D.dtype)
+    penalty = padded(alpha * weights[:K].astype(np.float64), G.shape[1], D.dtype)
     gaps = np.empty(X.shape[0])
-    no_start = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, D.dtype)
     tol = effective_tol(tol, D.dtype)
+    number = SOLVERS.get(solver, solver)
 
     def code(rows, block, idx, val, nnz):
-        start = no_start
-        if init is not None:
-            first, last = init.indptr[rows.start], init.indptr[rows.stop]
-            start = (
-                init.indptr[rows.start : rows.stop + 1].astype(np.int64) - first,
-                init.indices[first:last].astype(np.int32, copy=False),
-                init.data[first:last],
-            )
         kernel.lasso(
             block,
             D,
             G,
-            padded,
+            penalty,
+            weights,
+            alpha,
             cap,
             positive,
-            SOLVERS[solver],
+            number,
             max_iter,
+            max_steps,
             tol,
-            *start,
+            *start_of(init, rows, D.dtype),
             idx,
             val,
             nnz,
@@ -182,9 +201,29 @@ def minimise(X, D, G, penalty, *, cap, positive, solver, init, tol, max_iter, sp
             n_threads,
         )
 
+    cost = COST.get(solver, COST["lars"])
     with one_blas_thread():
-        codes = collect(X, K, cap, code, sparse_output=sparse_output, cost=COST[solver], dtype=D.dtype)
+        codes = collect(X, K, cap, code, sparse_output=sparse_output, cost=cost, dtype=D.dtype)
     return codes, gaps
+
+
+def start_of(init: csr_array | None, rows: slice, dtype):
+    """The rows of `init` as the kernel takes them: pointers from 0, indices, values; empty where there is none."""
+    if init is None:
+        return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, dtype)
+    first, last = init.indptr[rows.start], init.indptr[rows.stop]
+    return (
+        init.indptr[rows.start : rows.stop + 1].astype(np.int64) - first,
+        init.indices[first:last].astype(np.int32, copy=False),
+        init.data[first:last],
+    )
+
+
+def padded(values: np.ndarray, size: int, dtype) -> np.ndarray:
+    """The values, then infinity: no atom stands there."""
+    out = np.full(size, np.inf, dtype)
+    out[: len(values)] = values
+    return out
 
 
 def ridge(G: np.ndarray, l2_reg: float) -> np.ndarray:
@@ -218,6 +257,14 @@ def check_weights(weights, n_atoms: int) -> np.ndarray:
     if weights.min() < 0:
         raise ValueError(f"weights must be at least 0, got {weights.min()}")
     return weights
+
+
+def check_for_path(weights: np.ndarray, init=None) -> None:
+    """A path starts at zero, where every atom is penalised."""
+    if not weights.all():
+        raise ValueError('weights must be positive for solver="lars": the path starts where every atom is penalised')
+    if init is not None:
+        raise ValueError('init is for the other solvers; the path of solver="lars" starts at zero')
 
 
 def check_codes(init, shape: tuple[int, int], dtype) -> csr_array:

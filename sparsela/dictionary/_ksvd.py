@@ -47,8 +47,8 @@ class KSVD(AlternatingLearner):
     stop_tol : float, default=1e-5
         Stop when the error (with `tol`: the number of atoms it takes) has fallen by less than this share over three
         iterations; 0: never.
-    transform_algorithm : {"omp", "ormp", "lasso", "lasso_cd"}, default="omp"
-        Coder of :meth:`transform`.
+    transform_algorithm : str, default="omp"
+        Coder of :meth:`transform`, by its name in :func:`sparsela.coding.sparse_encode`.
     transform_n_nonzero_coefs : int, optional
         Atoms a signal in :meth:`transform`; with neither this nor `transform_alpha`: ``max(1, n_features // 10)``.
     transform_alpha : float, optional

@@ -13,10 +13,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sparsela._core.progress import progress_bar
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._ext import atoms as kernel
-from sparsela.coding._encode import ALGORITHMS
+from sparsela.coding._encode import LASSO_SOLVERS
 from sparsela.coding._inputs import Atoms, pad_gram, row_norms
 from sparsela.coding._lasso import batch_lasso, minimise
-from sparsela.coding._omp import batch_omp, pursue, stopping_rule
+from sparsela.coding._omp import VARIANTS, batch_omp, pursue, stopping_rule
 from sparsela.dictionary._learner import DictionaryLearner, random_stream
 from sparsela.dictionary._start import ZERO_ROW, fill, initial_atoms
 from sparsela.dictionary._users import add_normal_equations
@@ -47,7 +47,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         Number of atoms; None: n_features.
     alpha : float, default=1.0
         The lasso's penalty, in the units of X (see :func:`sparsela.coding.batch_lasso`).
-    fit_algorithm : {"lasso", "lasso_cd", "omp", "ormp"}, default="lasso"
+    fit_algorithm : {"lasso", "lasso_lars", "lasso_cd", "omp", "ormp"}, default="lasso"
         Coder while learning.
     n_nonzero_coefs : int, optional
         Atoms a signal, for "omp" and "ormp"; None: ``max(1, n_features // 10)``.
@@ -70,8 +70,8 @@ class OnlineDictionaryLearning(DictionaryLearner):
         Stop when a pass has moved the atoms by less than this share of their norm.
     max_no_improvement : int or None, default=10
         From the second pass on, stop after this many mini-batches without a better smoothed objective; None: never.
-    transform_algorithm : {"omp", "ormp", "lasso", "lasso_cd"}, default="omp"
-        Coder of :meth:`transform`.
+    transform_algorithm : str, default="omp"
+        Coder of :meth:`transform`, by its name in :func:`sparsela.coding.sparse_encode`.
     transform_n_nonzero_coefs : int, optional
         Atoms a signal in :meth:`transform`; with neither this nor `transform_alpha`: ``max(1, n_features // 10)``.
     transform_alpha : float, optional
@@ -128,7 +128,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
     _parameter_constraints: dict = {
         **DictionaryLearner._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "fit_algorithm": [StrOptions(set(ALGORITHMS))],
+        "fit_algorithm": [StrOptions({*LASSO_SOLVERS, *VARIANTS})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "forget": [Interval(Real, 0, None, closed="left")],
@@ -308,19 +308,16 @@ class OnlineDictionaryLearning(DictionaryLearner):
         if not self.fit_algorithm.startswith("lasso"):
             k, _ = stopping_rule(self.n_nonzero_coefs, None, X.shape[0], *D.shape)
             return pursue(X, Atoms(D, G, None), k, None, self.fit_algorithm, True, n_threads)
-        cd = self.fit_algorithm == "lasso_cd"
+        solver = LASSO_SOLVERS[self.fit_algorithm]
         return minimise(
             X,
             D,
             G,
             self.alpha,
-            cap=D.shape[0] if cd else min(D.shape),
+            cap=D.shape[0] if solver == "cd" else min(D.shape),
             positive=self.positive_code,
-            solver="cd" if cd else "active_set",
-            init=None,
-            tol=1e-6 if cd else 1e-9,
-            max_iter=1000,
-            sparse_output=True,
+            solver=solver,
+            tol=1e-6 if solver == "cd" else 1e-9,
             n_threads=n_threads,
         )[0]
 

@@ -68,12 +68,16 @@ def test_active_set_is_optimal(problem, share):
 def test_the_solvers_agree(problem, share):
     X, D = problem
     alpha = share * np.abs(X @ D.T).max()
-    a, b = (batch_lasso(X, D, alpha=alpha, solver=s) for s in ("active_set", "cd"))
-    assert_allclose(objective(X, D, b, alpha), objective(X, D, a, alpha), rtol=2e-9)
-    assert relative_gap(X, D, b, alpha).max() <= 1e-9 * (1 + 1e-3)
+    a = batch_lasso(X, D, alpha=alpha)
+    for solver in ("cd", "lars"):
+        b = batch_lasso(X, D, alpha=alpha, solver=solver)
+        assert_allclose(objective(X, D, b, alpha), objective(X, D, a, alpha), rtol=2e-9)
+        assert relative_gap(X, D, b, alpha).max() <= 1e-9 * (1 + 1e-3)
+        if solver == "lars":
+            assert kkt_violation(X, D, b, alpha) <= 1e-8 * alpha
 
 
-@pytest.mark.parametrize("solver", ["active_set", "cd"])
+@pytest.mark.parametrize("solver", ["active_set", "cd", "lars"])
 def test_float32(problem, solver):
     X, D = (a.astype(np.float32) for a in problem)
     alpha = 0.1 * np.abs(X @ D.T).max()
@@ -108,7 +112,18 @@ def test_any_size_any_option(data):
     l2, positive = data.draw(st.sampled_from([0.0, 0.0, 0.1])), data.draw(st.booleans())
     w = rng.uniform(0.5, 2, K) if data.draw(st.booleans()) else np.ones(K)
     start = rng.randn(n, K) * (rng.rand(n, K) < 0.3) if data.draw(st.booleans()) else None
-    C, gap = batch_lasso(X, D, alpha=alpha, l2_reg=l2, positive=positive, weights=w, init=start, return_gap=True)
+    solver = data.draw(st.sampled_from(["active_set", "active_set", "lars"]))
+    C, gap = batch_lasso(
+        X,
+        D,
+        alpha=alpha,
+        l2_reg=l2,
+        positive=positive,
+        weights=w,
+        init=start if solver == "active_set" else None,
+        solver=solver,
+        return_gap=True,
+    )
     assert gap.max() <= 1e-9
     assert kkt_violation(X, D, C, alpha, l2, w, positive) <= 1e-8 * alpha
     if positive:
@@ -200,6 +215,8 @@ def test_every_vector_width(at_width, width):
         ({"l2_reg": -1}, "l2_reg"),
         ({"tol": -1e-3}, "tol"),
         ({"solver": "ista"}, "solver must be one of"),
+        ({"solver": "lars", "weights": np.r_[0.0, np.ones(99)]}, "weights must be positive"),
+        ({"solver": "lars", "init": np.zeros((200, 100))}, "init is for the other solvers"),
         ({"max_iter": 0}, "max_iter"),
         ({"weights": np.ones(3)}, r"weights must have shape \(100,\)"),
         ({"weights": np.full(100, -1.0)}, "at least 0"),

@@ -118,7 +118,7 @@ from sparsela._ext import openmp
 
 assert openmp.simd_width() == int(sys.argv[1])
 for dtype, rtol in ((np.float32, 1e-5), (np.float64, 1e-12)):
-    for m, n, B in ((403, 301, 1), (403, 301, 5), (403, 301, 16), (403, 301, 60), (403, 301, 129), (403, 301, 515)):
+    for m, n, B in ((403, 301, 1), (403, 301, 5), (403, 301, 16), (1503, 701, 60), (1503, 701, 129), (403, 301, 515)):
         for offset, density in ((0, 0.2), (1, 0.2), (0, 0.005)):  # on and off a cache line; with and without a copy
             rng = np.random.default_rng(B)
             W = sp.random_array((m, n), density=density, format="csr", dtype=dtype, rng=rng)
@@ -403,3 +403,58 @@ def test_a_companion_that_cannot_belong_is_refused():
 def test_sddmm_ignores_the_values_of_its_pattern():
     W, X, Z = problem(15, 16, 17)
     assert np.array_equal(sddmm(W, Z, X), sddmm(W.astype(bool), Z, X))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+def test_no_byte_outside_the_arrays_is_touched():
+    """Every array between two pages that may not be touched: against their end, then against their beginning."""
+    for width in WIDTHS:
+        for at_end in (1, 0):
+            done = subprocess.run(
+                [sys.executable, "-c", GUARDED, str(at_end)],
+                capture_output=True,
+                text=True,
+                env=os.environ | {"SPARSELA_SIMD_WIDTH": str(width), "PYTHONFAULTHANDLER": "1"},
+                check=False,
+            )
+            assert done.returncode == 0, f"width {width}, at_end {at_end}: {done.stderr}"
+            assert done.stdout.strip() == "ok"
+
+
+GUARDED = """
+import ctypes, mmap, sys
+import numpy as np, scipy.sparse as sp
+import sparsela
+from sparsela._core.sparse_backend import column_companion, sddmm, spmm, spmm_t
+
+libc, page, at_end, kept = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE, int(sys.argv[1]), []
+
+def guarded(array):
+    pages = -(-max(array.nbytes, 1) // page)
+    room = mmap.mmap(-1, (pages + 2) * page)
+    base = ctypes.addressof(ctypes.c_char.from_buffer(room))
+    for wall in (base, base + (pages + 1) * page):
+        assert libc.mprotect(ctypes.c_void_p(wall), ctypes.c_size_t(page), 0) == 0
+    start = page + (pages * page - array.nbytes if at_end else 0)
+    copy = np.frombuffer(room, np.uint8)[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    kept.append(room)
+    return copy
+
+rng = np.random.default_rng(0)
+for dtype in (np.float32, np.float64):
+    for m, n, B in ((9, 7, 1), (9, 7, 3), (9, 7, 16), (33, 20, 37), (20, 33, 129), (1, 1, 200)):
+        for density in (0.1, 0.9):
+            dense = (rng.standard_normal((m, n)) * (rng.random((m, n)) < density)).astype(dtype)
+            W = sp.csr_array(dense)
+            W.data, W.indices, W.indptr = guarded(W.data), guarded(W.indices), guarded(W.indptr)
+            X, Z = (guarded(rng.standard_normal((k, B)).astype(dtype)) for k in (n, m))
+            out, out_t, g = (guarded(np.zeros(s, dtype)) for s in ((m, B), (n, B), W.nnz))
+            bias, columns = guarded(np.ones(m, dtype)), type(column_companion(W))(*map(guarded, column_companion(W)))
+            assert np.allclose(spmm(W, X, bias=bias, out=out), dense @ X + 1, atol=1e-4)
+            assert np.allclose(spmm_t(W, Z, companion=columns, out=out_t), dense.T @ Z, atol=1e-4)
+            rows = np.repeat(np.arange(m), np.diff(W.indptr))
+            assert np.allclose(sddmm(W, Z, X, out=g), (Z @ X.T)[rows, W.indices], atol=1e-4)
+print("ok", flush=True)
+import os; os._exit(0)
+"""
