@@ -307,7 +307,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         G = pad_gram(D)
         if not self.fit_algorithm.startswith("lasso"):
             k, _ = stopping_rule(self.n_nonzero_coefs, None, X.shape[0], *D.shape)
-            return pursue(X, Atoms(D, G, None), k, None, self.fit_algorithm, True, n_threads)
+            return pursue(X, Atoms(D, G, None), k, None, variant=self.fit_algorithm, n_threads=n_threads)
         solver = LASSO_SOLVERS[self.fit_algorithm]
         return minimise(
             X,
