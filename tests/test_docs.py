@@ -60,7 +60,8 @@ def test_example_has_a_title_and_says_when_not_to_use_the_method(path):
 def first_code(page: str) -> str:
     text = (ROOT / page).read_text(encoding="utf-8")
     block = re.search(r"^( *)from sparsela\.datasets .*?inverse_transform\(codes\)", text, re.M | re.S)
-    return "\n".join(line.removeprefix(block.group(1)) for line in block.group(0).splitlines())
+    lines = (line.removeprefix(block.group(1)) for line in block.group(0).splitlines())
+    return "\n".join(re.sub(" +#", "  #", line) for line in lines)  # comments may stand in a column or not
 
 
 def test_first_lines_of_code_denoise(china):
