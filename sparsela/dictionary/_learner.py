@@ -36,7 +36,7 @@ class DictionaryLearner(DictionaryTransformer):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "dict_init": [StrOptions(set(STARTS)), "array-like"],
         "random_state": ["random_state", np.random.Generator],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     }
 
     def _validate(self, X) -> np.ndarray:
