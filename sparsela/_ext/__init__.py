@@ -2,8 +2,8 @@
 
 import os
 
-# An OpenMP runtime reads its settings once, when it is loaded. By default its threads spin while they wait for each other,
-# which on a busy machine costs a time slice at every barrier; ours sleep instead, unless the user has said otherwise.
+# An OpenMP runtime reads its settings once, when it is loaded. By default its threads spin while they wait for each
+# other, which on a busy machine costs a time slice at every barrier; ours sleep, unless the user has said otherwise.
 _unset = "OMP_WAIT_POLICY" not in os.environ
 if _unset:
     os.environ["OMP_WAIT_POLICY"] = "passive"

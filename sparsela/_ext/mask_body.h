@@ -12,6 +12,7 @@ struct SL_NAME(mask) {
     REAL *s;       /* (ld) */
     int32_t *list; /* (m): the coordinates to sum over */
     int n_atoms, m, ld, n_list, hidden;
+    double ridge; /* on the diagonal of G, and of the rows that are made */
 };
 
 /* Choose the shorter sum for this signal and scale its correlations a by s. */
@@ -26,7 +27,7 @@ static void SL_NAME(mask_begin)(struct SL_NAME(mask) *mk, const unsigned char *s
         if ((shown[l] == 0) == mk->hidden)
             mk->list[mk->n_list++] = l;
     for (int i = 0; i < mk->ld; i++)
-        mk->s[i] = mk->hidden && i < mk->n_atoms ? mk->G[(size_t)i * mk->ld + i] : 0;
+        mk->s[i] = mk->hidden && i < mk->n_atoms ? mk->G[(size_t)i * mk->ld + i] - (REAL)mk->ridge : 0;
     const REAL sign = mk->hidden ? -1 : 1;
     for (int t = 0; t < mk->n_list; t++) {
         const REAL *d = mk->Dt + (size_t)mk->list[t] * mk->ld;
@@ -54,7 +55,7 @@ static void SL_NAME(mask_row)(const struct SL_NAME(mask) *mk, int p, REAL *restr
         }
         vec_store(out + i, scale * v * vec_load(mk->s + i));
     }
-    out[p] = scale > 0;
+    out[p] = (REAL)((scale > 0) + mk->ridge);
 }
 
 #undef LEAST_OBSERVED
