@@ -177,8 +177,8 @@ int SL_NAME(lasso_path)(
 /* A chunk of signals by the solver that pb names. */
 int SL_NAME(lasso_rows)(
     const struct lasso_problem *pb, int n_rows, const void *X, void *A0, const unsigned char *shown,
-    const int64_t *start_ptr, const int32_t *start_idx, const void *start_val, struct lasso_workspace *ws, int32_t *idx,
-    void *val, int32_t *nnz, double *gap)
+    const double *more_energy, const int64_t *start_ptr, const int32_t *start_idx, const void *start_val,
+    struct lasso_workspace *ws, int32_t *idx, void *val, int32_t *nnz, double *gap)
 {
     if (shown ? SL_NAME(lasso_reserve_mask)(ws, pb->n_features, pb->cap, pb->ld)
               : SL_NAME(lasso_reserve)(ws, pb->cap + 1 < 32 ? pb->cap + 1 : 32, pb->ld))
@@ -196,6 +196,8 @@ int SL_NAME(lasso_rows)(
         SL_NAME(lasso_attach)(&st, ws);
         for (int l = 0; l < pb->n_features; l++)
             st.energy += (double)x[l] * x[l];
+        if (more_energy)
+            st.energy += more_energy[i];
         if (start_ptr
             && SL_NAME(lasso_start)(
                 &st, pb, ws, start_idx + start_ptr[i], (const REAL *)start_val + start_ptr[i],

@@ -41,8 +41,8 @@ struct lasso_workspace { /* one a thread; zero at first */
 
 #define LASSO_ROWS_ARGS                                                                                                \
     (const struct lasso_problem *, int n_rows, const void *X, void *A0, const unsigned char *shown,                    \
-     const int64_t *start_ptr, const int32_t *start_idx, const void *start_val, struct lasso_workspace *, int32_t *idx, \
-     void *val, int32_t *nnz, double *gap)
+     const double *more_energy, const int64_t *start_ptr, const int32_t *start_idx, const void *start_val,             \
+     struct lasso_workspace *, int32_t *idx, void *val, int32_t *nnz, double *gap)
 
 typedef int(*lasso_rows_t) LASSO_ROWS_ARGS;
 SL_DECLARE(int, lasso_rows_f64, LASSO_ROWS_ARGS)

@@ -176,11 +176,13 @@ def minimise(
     n_threads=1,
     shown=None,
     columns=None,
+    prior=None,
 ):
     """:func:`batch_lasso` on checked input: codes and relative gaps; G, padded, takes the ridge penalty in place.
 
     Of some columns of X, or of what `shown` (as X) shows of each signal. `solver` may be the number of a kernel's
-    solver; `cap` atoms at most are active; `max_steps` is for plain least-angle regression.
+    solver; `cap` atoms at most are active; `max_steps` is for plain least-angle regression. `prior` (as the codes): the
+    ridge penalty is ``½ l2_reg ‖c − prior‖²``.
     """
     K = D.shape[0]
     G[np.arange(K), np.arange(K)] += l2_reg
@@ -214,6 +216,7 @@ def minimise(
             max_iter,
             max_steps,
             tol,
+            *towards(prior, rows, l2_reg, D.dtype),
             *start_of(init, rows, D.dtype),
             idx,
             val,
@@ -247,6 +250,14 @@ def minimise_observed(X, D, mask, alpha, weights, l2_reg, *, init, sparse_output
     codes.data /= norms[codes.indices].astype(D.dtype)
     codes = _masks.spread(codes, left, K)
     return (codes if sparse_output else codes.toarray()), gaps
+
+
+def towards(prior: np.ndarray | None, rows: slice, l2_reg: float, dtype):
+    """What ``½ l2_reg ‖c − prior‖²`` adds to the correlations and to the energy of the signals."""
+    if prior is None:
+        return np.empty((0, 0), dtype), np.empty(0)
+    here = np.ascontiguousarray(prior[rows], dtype)
+    return dtype.type(l2_reg) * here, l2_reg * np.einsum("ij,ij->i", here, here, dtype=np.float64)
 
 
 def start_of(init: csr_array | None, rows: slice, dtype):
