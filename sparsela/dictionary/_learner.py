@@ -118,7 +118,7 @@ class AlternatingLearner(DictionaryLearner):
         rng = random_stream(self.random_state)
         with one_blas_thread():
             D = initial_atoms(X, self._n_components, self.dict_init, rng)
-        D, self.error_, self.n_iter_ = alternate(
+        fit, self.error_, self.n_iter_ = alternate(
             X,
             D,
             self._update(rng, n_threads),
@@ -133,7 +133,7 @@ class AlternatingLearner(DictionaryLearner):
             verbose=self.verbose,
             callback=self.callback,
         )
-        self._keep(D)
+        self._keep(fit.D)
         return self
 
     @abstractmethod
