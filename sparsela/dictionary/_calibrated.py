@@ -56,6 +56,22 @@ class CalibratedFactorization(Result):
         "columns" or "blind": the start that led to the lower functional error.
     widths : tuple of int
         Columns of each matrix of a group.
+
+    References
+    ----------
+    D. Shopkhoev, D. Makhov, M. Zhussip, A. Ali, S. Lefkimmiatis. CoSpaDi: Compressing LLMs via Calibration-Guided
+    Sparse Dictionary Learning. 2025, arXiv 2509.22075.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsela.dictionary import calibrated_factorization
+    >>> W = np.random.default_rng(0).normal(size=(8, 24))
+    >>> F = calibrated_factorization(W, gram=np.diag(np.arange(1.0, 9)), ratio=0.25, random_state=0)
+    >>> (F @ np.ones(24)).shape, (np.ones((5, 8)) @ F).shape
+    ((8,), (5, 24))
+    >>> F.to_linear_operator().shape
+    (8, 24)
     """
 
     dictionary: np.ndarray
@@ -78,9 +94,11 @@ class CalibratedFactorization(Result):
         return self.dictionary.shape[0], self.codes.shape[1]
 
     def __matmul__(self, X):
+        """``D (S X)``."""
         return self.dictionary @ (self.codes @ X)
 
     def __rmatmul__(self, H):
+        """``(H D) S``: what a layer computes."""
         return (H @ self.dictionary) @ self.codes
 
     def to_linear_operator(self) -> LinearOperator:

@@ -90,9 +90,10 @@ class MaskedDictionaryLearning(DictionaryLearner):
     are O(n_components · n_features). Memory: X and its permuted copy, the atoms and two moments of theirs, the Gram
     matrix.
 
-    Its limits: with few spare atoms, or a start at the truth, there is little to protect from, and hiding a tenth of
-    the data costs more than it brings (12 % worse atoms at mask 0.2 and three times the true number of atoms, measured
-    from the truth). Hidden coordinates must be predictable from visible ones: sparse spikes are not.
+    Its limits: with few spare atoms, or a start at the truth, there is little to protect from. Started at 90 true atoms
+    and 210 spare ones in 60 dimensions, hiding a fifth ends 10 to 20 % farther from the truth than reconstruction does;
+    hiding a tenth, with 180 spare ones, as far. Hidden coordinates must be predictable from visible ones: sparse spikes
+    are not.
 
     References
     ----------
