@@ -7,7 +7,7 @@ from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_CHECK_PA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsela.coding import PredictiveSparseDecomposition, SparseCoder
-from sparsela.dictionary import KSVD, MOD, OnlineDictionaryLearning
+from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
 
 # A fixed dictionary must be as wide as the data of each check: the shapes are those for scikit-learn's SparseCoder.
 PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = PER_ESTIMATOR_CHECK_PARAMS[sklearn.decomposition.SparseCoder]
@@ -17,6 +17,7 @@ ESTIMATORS = [
     PredictiveSparseDecomposition(max_iter=3),
     KSVD(max_iter=5),
     MOD(max_iter=5),
+    MaskedDictionaryLearning(max_iter=5, batch_size=10),
     OnlineDictionaryLearning(max_iter=5, batch_size=10),
 ]
 

@@ -11,13 +11,13 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sparsela.coding import SparseCoder
-from sparsela.dictionary import KSVD, MOD, OnlineDictionaryLearning
+from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
 
 PREAMBLE = """
 import signal, sys, time
 import numpy as np
 from sparsela.coding import batch_lasso, batch_omp
-from sparsela.dictionary import KSVD, MOD, OnlineDictionaryLearning
+from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
 rng = np.random.RandomState(0)
 X = rng.randn(60_000, 64)
 D = rng.randn(512, 64)
@@ -28,6 +28,7 @@ LONG_RUNS = {
     "ksvd": "KSVD(256, n_nonzero_coefs=8, max_iter=10**6, stop_tol=0).fit(X)",
     "exact ksvd": "KSVD(256, n_nonzero_coefs=8, max_iter=10**6, stop_tol=0, method='exact').fit(X)",
     "mod": "MOD(256, n_nonzero_coefs=8, max_iter=10**6, stop_tol=0).fit(X)",
+    "masked": "MaskedDictionaryLearning(512, max_iter=10**6).fit(X)",
     "online": "OnlineDictionaryLearning(256, alpha=1, max_iter=10**6, tol=0, max_no_improvement=None).fit(X)",
     "online, large batches": "OnlineDictionaryLearning(256, alpha=1, max_iter=10**6, tol=0, batch_size=10**5).fit(X)",
     "omp, deep": "[batch_omp(X, D, n_nonzero_coefs=64, sparse_output=True) for _ in range(100)]",
@@ -65,6 +66,7 @@ else:
     [
         KSVD(30, n_nonzero_coefs=3, max_iter=3, random_state=0),
         MOD(30, n_nonzero_coefs=3, max_iter=3, random_state=0),
+        MaskedDictionaryLearning(30, max_iter=2, random_state=0),
         OnlineDictionaryLearning(30, alpha=0.1, max_iter=2, random_state=0),
     ],
     ids=lambda e: type(e).__name__,
@@ -91,6 +93,7 @@ X = X[:3000]
 model = KSVD(100, n_nonzero_coefs=4, max_iter=3, dict_init="svd", random_state=0).fit(X)
 online = OnlineDictionaryLearning(100, alpha=1, max_iter=1, random_state=0).fit(X)
 np.savez(sys.argv[1], ksvd=model.components_, online=online.components_, error=model.error_,
+         masked=MaskedDictionaryLearning(100, max_iter=2, random_state=0).fit(X).components_,
          mod=MOD(100, n_nonzero_coefs=4, max_iter=3, random_state=0).fit(X).components_,
          exact=KSVD(20, n_nonzero_coefs=4, max_iter=1, method="exact", random_state=0).fit(X).components_,
          omp=batch_omp(X, D, n_nonzero_coefs=9), lasso=batch_lasso(X, D, alpha=0.5))

@@ -46,11 +46,11 @@ def row_norms(D: np.ndarray) -> np.ndarray:
     return scale * np.linalg.norm(D / scale[:, None], axis=1)
 
 
-def check_no_zero_atom(norms: np.ndarray) -> np.ndarray:
+def check_no_zero_atom(norms: np.ndarray, name: str = "dictionary") -> np.ndarray:
     """Return the norms if none is zero; a zero atom has no direction and no code."""
     zero = np.flatnonzero(norms == 0)
     if zero.size:
-        raise ValueError(f"dictionary must have no zero atom; row {zero[0]} is zero ({zero.size} in all)")
+        raise ValueError(f"{name} must have no zero atom; row {zero[0]} is zero ({zero.size} in all)")
     return norms
 
 

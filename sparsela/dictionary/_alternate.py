@@ -56,15 +56,19 @@ def alternate(
     n_threads: int,
     verbose: int,
     callback: Callable | None,
-) -> tuple[np.ndarray, list[float], int]:
-    """Code, update the atoms, replace the useless ones; until the error stands still. Returns (D, errors, n_iter)."""
+    codes: csr_array | None = None,
+) -> tuple[Fit, list[float], int]:
+    """Code, update the atoms, replace the useless ones; until the error stands still. Returns (fit, errors, n_iter).
+
+    With `codes` to start from, the first coding too keeps them where they are better.
+    """
     errors: list[float] = []
     course: list[float] = []  # what falls: the error, or, where the error is given, the number of atoms that it takes
-    fit = None
     with one_blas_thread():  # also in the products of the update: the same bits for any number of threads
+        fit = None if codes is None else fit_of(X, D, codes)
         for state in iterate(max_iter, name, verbose=verbose, callback=callback):
             codes = code(X, D, k, tol, n_threads, fit if keep_better_codes else None)
-            fit = Fit(X, D, codes, users_of(codes), X - codes @ D, np.zeros(D.shape[0], np.uint8))
+            fit = fit_of(X, D, codes)
             update(fit)
             D = fit.D
             errors.append(fit.error())
@@ -73,7 +77,12 @@ def alternate(
             if state.stop or state.n_iter == max_iter or stands_still(course, stop_tol):
                 break
             clean(fit, cleaning)
-    return D, errors, state.n_iter
+    return fit, errors, state.n_iter
+
+
+def fit_of(X: np.ndarray, D: np.ndarray, codes: csr_array) -> Fit:
+    """What follows from atoms and codes."""
+    return Fit(X, D, codes, users_of(codes), X - codes @ D, np.zeros(D.shape[0], np.uint8))
 
 
 def code(X, D, k, tol, n_threads: int, last: Fit | None) -> csr_array:

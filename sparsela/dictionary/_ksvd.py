@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import eigsh
@@ -154,16 +156,21 @@ class KSVD(AlternatingLearner):
         self.callback = callback
 
     def _update(self, rng: np.random.RandomState, n_threads: int):
-        K = self._n_components
+        return sweeper(self.method, self.atom_order, rng, n_threads)
 
-        def sweep(fit: Fit) -> None:
-            order = rng.permutation(K) if self.atom_order == "random" else np.arange(K)
-            if self.method == "exact":
-                exact_sweep(fit, order)
-            else:
-                approximate_sweep(fit, order, n_threads)
 
-        return sweep
+def sweeper(method: str, atom_order: str, rng: np.random.RandomState, n_threads: int) -> Callable[[Fit], None]:
+    """The function that takes one sweep over the atoms of a fit, in place."""
+
+    def sweep(fit: Fit) -> None:
+        K = fit.D.shape[0]
+        order = rng.permutation(K) if atom_order == "random" else np.arange(K)
+        if method == "exact":
+            exact_sweep(fit, order)
+        else:
+            approximate_sweep(fit, order, n_threads)
+
+    return sweep
 
 
 def approximate_sweep(fit: Fit, order: np.ndarray, n_threads: int) -> None:

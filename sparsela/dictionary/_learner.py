@@ -111,7 +111,7 @@ class AlternatingLearner(DictionaryLearner):
         rng = random_stream(self.random_state)
         with one_blas_thread():
             D = initial_atoms(X, self._n_components, self.dict_init, rng)
-        D, self.error_, self.n_iter_ = alternate(
+        fit, self.error_, self.n_iter_ = alternate(
             X,
             D,
             self._update(rng, n_threads),
@@ -126,7 +126,7 @@ class AlternatingLearner(DictionaryLearner):
             verbose=self.verbose,
             callback=self.callback,
         )
-        self._keep(D)
+        self._keep(fit.D)
         return self
 
     @abstractmethod
