@@ -11,6 +11,7 @@ from sparsela.dictionary._discrete import BinarySparseCoding, DiscreteSparseCodi
 from sparsela.dictionary._ksvd import KSVD
 from sparsela.dictionary._mod import MOD
 from sparsela.dictionary._online import OnlineDictionaryLearning
+from sparsela.dictionary._spike_slab import SpikeSlabSparseCoding
 
 __all__ = [
     "KSVD",
@@ -18,5 +19,6 @@ __all__ = [
     "BinarySparseCoding",
     "DiscreteSparseCoding",
     "OnlineDictionaryLearning",
+    "SpikeSlabSparseCoding",
     "TernarySparseCoding",
 ]

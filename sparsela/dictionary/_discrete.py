@@ -9,7 +9,6 @@ from sparsela.dictionary._expectation import (
     LEAST_PI,
     EStep,
     ExpectationTruncation,
-    Moments,
     Posterior,
     energies,
     least_squares,
@@ -186,9 +185,9 @@ class BinarySparseCoding(DiscreteModel):
     highest likelihood, as many as the model expects to have at most γ causes on. With γ = H' = H, T = 1 and no cut this
     is exact EM, and the free energy never falls.
 
-    ``‖y − sW‖² = ‖y‖² − 2 s W yᵀ + s WWᵀ sᵀ`` needs no more than products of y with W and of W with itself. Cost a step:
-    2 · n_samples · H · n_features operations for these (twice that for the moments) and some fifteen for each of
-    n_samples · (1 + H + Σ_k C(H', k)) states. Memory: O(n_components · n_features) and blocks of samples.
+    ``‖y − sW‖² = ‖y‖² − 2 s W yᵀ + s WWᵀ sᵀ`` needs no more than products of y with W and of W with itself. Cost a
+    step: 4 · n_samples · H · n_features operations for products with X, and some forty (an exponential among them) for each
+    of n_samples · (1 + H + Σ_k C(H', k)) states. Memory: O(H² + H · n_features) and blocks of samples.
 
     References
     ----------
@@ -273,9 +272,10 @@ class DiscreteSparseCoding(DiscreteModel):
 
     Notes
     -----
-    The model: ``p(s_h = v) = π_v`` for each value v, ``y ~ N(sW, σ²I)``. EM is that of :class:`BinarySparseCoding`, which is
-    the case ``values=(0, 1)``; candidates have the largest ``±y W_hᵀ / ‖W_h‖`` for the signs among the values, and V values
-    other than 0 make 1 + H V + Σ_k C(H', k) V^k states a sample, at most 10⁶. Cost and memory grow with them.
+    The model: ``p(s_h = v) = π_v`` for each value v, ``y ~ N(sW, σ²I)``. EM is that of :class:`BinarySparseCoding`,
+    which is the case ``values=(0, 1)``; candidates have the largest ``±y W_hᵀ / ‖W_h‖`` for the signs among the values,
+    and V values other than 0 make 1 + H V + Σ_k C(H', k) V^k states a sample, at most 10⁶. Cost and memory grow with
+    them.
 
     References
     ----------

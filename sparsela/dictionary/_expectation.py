@@ -336,14 +336,16 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             )
         given = {}
         for name, value in init.items():
-            value = check_array(value, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=f"init[{name!r}]")
+            scalar, label = np.ndim(value) == 0, f"init[{name!r}]"
+            value = check_array([value] if scalar else value, ensure_2d=False, dtype=np.float64, input_name=label)
+            value = value[0] if scalar else value
             size = self._size(name, shape, n_features)
             try:
                 given[name] = np.array(np.broadcast_to(value, size))[()]
             except ValueError:
-                raise ValueError(f"init[{name!r}] must have shape {size}, got {value.shape}") from None
+                raise ValueError(f"{label} must have shape {size}, got {value.shape}") from None
             if name in ("sigma", "psi") and not np.all(given[name] > 0):
-                raise ValueError(f"init[{name!r}] must be positive, got {value}")
+                raise ValueError(f"{label} must be positive, got {value}")
             if name == "pi" and not (np.all(given[name] > 0) and np.sum(given[name]) < self._most_pi(shape)):
                 raise ValueError(f"init['pi'] must be probabilities between 0 and 1, got {value}")
         return given
@@ -407,7 +409,7 @@ class Run:
 def sweep(
     step: EStep, X: np.ndarray, rows: np.ndarray | None = None, *, with_moments: bool = False
 ) -> tuple[np.ndarray, Moments | None]:
-    """The E-step over all samples, or some of them: log evidence of each, and the sums of moments if they are wanted."""
+    """The E-step over all samples, or some of them: log evidence of each, and sums of moments if they are wanted."""
     n = len(X) if rows is None else len(rows)
     evidence, moments = np.empty(n), Moments() if with_moments else None
     for some in step.blocks(n):
