@@ -9,6 +9,7 @@
 
 from sparsela.dictionary._discrete import BinarySparseCoding, DiscreteSparseCoding, TernarySparseCoding
 from sparsela.dictionary._ksvd import KSVD
+from sparsela.dictionary._maximal import MaximalCausesAnalysis
 from sparsela.dictionary._mod import MOD
 from sparsela.dictionary._online import OnlineDictionaryLearning
 from sparsela.dictionary._spike_slab import SpikeSlabSparseCoding
@@ -18,6 +19,7 @@ __all__ = [
     "MOD",
     "BinarySparseCoding",
     "DiscreteSparseCoding",
+    "MaximalCausesAnalysis",
     "OnlineDictionaryLearning",
     "SpikeSlabSparseCoding",
     "TernarySparseCoding",

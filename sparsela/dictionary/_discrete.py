@@ -7,6 +7,7 @@ import numpy as np
 from sparsela._ext import truncated as kernel
 from sparsela.dictionary._expectation import (
     LEAST_PI,
+    LEAST_SIGMA,
     EStep,
     ExpectationTruncation,
     Posterior,
@@ -98,7 +99,7 @@ class DiscreteModel(ExpectationTruncation):
     def _mass(self, params, shape):
         return mass(np.full(shape.n_components, np.sum(params["pi"])), shape.max_active)
 
-    def _maximise(self, moments, params, shape, learn, least_sigma):
+    def _maximise(self, moments, params, shape, learn, scale):
         W = least_squares(moments["pairs"], moments["cross"], params["W"]) if "W" in learn else params["W"]
         A, B = self._mass(params, shape)
         pi = A / B * np.sum(params["pi"]) * moments["counts"] / moments.n
@@ -108,7 +109,7 @@ class DiscreteModel(ExpectationTruncation):
         pi *= min(1.0, (1 - LEAST_PI) / pi.sum())
         error = moments["energy"] - 2 * np.vdot(W, moments["cross"]) + np.vdot(W @ W.T, moments["pairs"])
         sigma = np.sqrt(max(error, 0.0) / (moments.n * W.shape[1]))
-        return {"W": W, "pi": pi, "sigma": max(float(sigma), least_sigma)}
+        return {"W": W, "pi": pi, "sigma": max(float(sigma), LEAST_SIGMA * scale)}
 
     def _mirror(self) -> np.ndarray:
         """Where the value −v stands, for each value v."""
@@ -186,8 +187,8 @@ class BinarySparseCoding(DiscreteModel):
     is exact EM, and the free energy never falls.
 
     ``‖y − sW‖² = ‖y‖² − 2 s W yᵀ + s WWᵀ sᵀ`` needs no more than products of y with W and of W with itself. Cost a
-    step: 4 · n_samples · H · n_features operations for products with X, and some forty (an exponential among them) for each
-    of n_samples · (1 + H + Σ_k C(H', k)) states. Memory: O(H² + H · n_features) and blocks of samples.
+    step: 4 · n_samples · H · n_features operations for products with X, and some forty (an exponential among them) for
+    each of n_samples · (1 + H + Σ_k C(H', k)) states. Memory: O(H² + H · n_features) and blocks of samples.
 
     References
     ----------

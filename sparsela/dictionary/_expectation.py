@@ -172,7 +172,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 evidence, _ = sweep(step, X)
                 _, moments = sweep(step, X, largest(evidence, size), with_moments=True)
             free_energy.append(float(evidence.mean()))
-            new = self._maximise(moments, params, shape, learn, LEAST_SIGMA * scale)
+            new = self._maximise(moments, params, shape, learn, scale)
             params = {name: new[name] if name in learn else params[name] for name in params}
             state.record(temperature=T, free_energy=free_energy[-1], components=params["W"], sigma=params["sigma"])
             if state.stop:
@@ -391,7 +391,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """A and B of `mass` under these parameters."""
 
     @abstractmethod
-    def _maximise(self, moments: Moments, params: Params, shape: Shape, learn: set[str], least_sigma: float) -> Params:
+    def _maximise(self, moments: Moments, params: Params, shape: Shape, learn: set[str], scale: float) -> Params:
         """The parameters that the moments ask for."""
 
     @abstractmethod

@@ -9,6 +9,7 @@ from sparsela._ext import truncated as kernel
 from sparsela.dictionary._discrete import NO_JOINT
 from sparsela.dictionary._expectation import (
     LEAST_PI,
+    LEAST_SIGMA,
     EStep,
     ExpectationTruncation,
     Posterior,
@@ -130,8 +131,8 @@ class SpikeSlabSparseCoding(ExpectationTruncation):
 
     Notes
     -----
-    The model: ``s_h ~ Bernoulli(π_h)``, ``z ~ N(μ, diag ψ)``, ``y ~ N((s∘z)W, σ²I)``. For the causes S that are on, z is
-    integrated out: with ``P = W_S W_Sᵀ/σ² + diag(1/ψ_S)`` and ``c = y W_Sᵀ/σ² + μ_S/ψ_S``,
+    The model: ``s_h ~ Bernoulli(π_h)``, ``z ~ N(μ, diag ψ)``, ``y ~ N((s∘z)W, σ²I)``. For the causes S that are on,
+    z is integrated out: with ``P = W_S W_Sᵀ/σ² + diag(1/ψ_S)`` and ``c = y W_Sᵀ/σ² + μ_S/ψ_S``,
 
     .. math:: \\log p(y \\mid S) = \\log N(y; 0, σ^2 I) + \\tfrac12 c P^{-1} c^T - \\tfrac12 \\log |P|
         - \\tfrac12 \\sum_{h \\in S} (\\log ψ_h + μ_h^2 / ψ_h)
@@ -229,7 +230,7 @@ class SpikeSlabSparseCoding(ExpectationTruncation):
     def _mass(self, params, shape):
         return mass(params["pi"], shape.max_active)
 
-    def _maximise(self, moments, params, shape, learn, least_sigma):
+    def _maximise(self, moments, params, shape, learn, scale):
         pairs, cross, on, n = moments["pairs"], moments["cross"], moments["on"], moments.n
         W = least_squares(pairs, cross, params["W"]) if "W" in learn else params["W"]
         used = on > NEVER_ON * n
@@ -245,7 +246,7 @@ class SpikeSlabSparseCoding(ExpectationTruncation):
         return {
             "W": W,
             "pi": np.clip(on / n, LEAST_PI, 1 - LEAST_PI),
-            "sigma": np.maximum(np.sqrt(variance), least_sigma)[()],
+            "sigma": np.maximum(np.sqrt(variance), LEAST_SIGMA * scale)[()],
             "mu": mu,
             "psi": psi,
         }

@@ -51,8 +51,8 @@ def shape_of(n_components: int, n_candidates: int, max_active: int, n_values: in
     shape = Shape(n_components, candidates, active, n_values)
     if shape.n_states > MOST_STATES:
         raise ValueError(
-            f"n_candidates={n_candidates}, max_active={max_active}, n_components={n_components} and {n_values} value(s) "
-            f"other than 0 make {shape.n_states} states a sample; at most {MOST_STATES} are allowed"
+            f"n_candidates={n_candidates}, max_active={max_active}, n_components={n_components} and {n_values} "
+            f"value(s) other than 0 make {shape.n_states} states a sample; at most {MOST_STATES} are allowed"
         )
     return shape
 
