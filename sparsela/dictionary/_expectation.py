@@ -318,10 +318,9 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return np.ones(1)
 
     def _learned(self) -> set[str]:
-        learn = {self.learn} if isinstance(self.learn, str) else set(self.learn)
-        if not learn <= set(self._names):
+        if not set(self.learn) <= set(self._names):
             raise ValueError(f"learn must be some of {self._names}, got {tuple(self.learn)}")
-        return learn
+        return set(self.learn)
 
     def _given(self, shape: Shape, n_features: int) -> Params:
         """The parameters that `init` names, each in its shape."""

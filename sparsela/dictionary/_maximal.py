@@ -95,8 +95,8 @@ class MaximalCausesAnalysis(ExpectationTruncation):
     n_init : int, default=1
         Runs, each from another start; the one of highest free energy is kept. Needed more than in the linear models.
     init : dict or array of shape (n_components, n_features), optional
-        Parameters to start from, under the names of `learn`; an array is W. The rest: W the modulus of the mean of X plus
-        normal noise of a quarter of X's standard deviation, pi = 1/H, sigma = standard deviation of X.
+        Parameters to start from, under the names of `learn`; an array is W. The rest: W the modulus of the mean of X
+        plus normal noise of a quarter of X's standard deviation, pi = 1/H, sigma = standard deviation of X.
     random_state : None, int, RandomState or Generator
         Seed of the starts.
     n_jobs : int, optional
@@ -123,7 +123,8 @@ class MaximalCausesAnalysis(ExpectationTruncation):
 
     Notes
     -----
-    The model: ``s_h ~ Bernoulli(π)``, ``y_d ~ N(max_h s_h W_hd, σ²)``. While learning and inferring, the maximum is soft:
+    The model: ``s_h ~ Bernoulli(π)``, ``y_d ~ N(max_h s_h W_hd, σ²)``. While learning and inferring, the maximum is
+    soft:
 
     .. math:: \\bar W_d(s) = (\\sum_h s_h W_{hd}^ρ)^{1/ρ}, \\quad ρ = 1 / (1 - 1 / \\max(T, 1.05))
 
@@ -132,8 +133,8 @@ class MaximalCausesAnalysis(ExpectationTruncation):
     energy may fall a little. Candidates are the causes that stick out of the sample least, ``Σ_d max(W_hd − y_d, 0)``.
     X may be negative, through noise; W is not.
 
-    What a state predicts does not depend on the sample, so that powers are taken once for each set of candidates. Cost a
-    step: 4 · n_samples · n_features · (H + Σ_k C(H', k)) operations, and three exponentials or logarithms for each
+    What a state predicts does not depend on the sample, so that powers are taken once for each set of candidates. Cost
+    a step: 4 · n_samples · n_features · (H + Σ_k C(H', k)) operations, and three exponentials or logarithms for each
     feature and state of each set of candidates that occurs. Memory: 24 · n_features · Σ_k C(H', k) bytes a thread and
     blocks of samples.
 
