@@ -548,7 +548,9 @@ def test_other_bad_input():
     X = planted(DiscreteSparseCoding, 0, n=20)
     with pytest.raises(ValueError, match="symmetric about 0"):
         DiscreteSparseCoding(3, values=(0, 1), symmetric=True).fit(X)
-    with pytest.raises(ValueError, match=f"make {11 + sum(comb(30, k) for k in range(1, 8))} states a sample; at most 1000000"):
+    with pytest.raises(
+        ValueError, match=f"make {11 + sum(comb(30, k) for k in range(1, 8))} states a sample; at most 1000000"
+    ):
         BinarySparseCoding(40, n_candidates=30, max_active=7).fit(np.eye(40) @ np.ones((40, 40)) + np.eye(40))
     with pytest.raises(ValueError, match="must be positive"):
         MaximalCausesAnalysis(3, init=-np.ones((3, 8))).fit(X)
