@@ -141,7 +141,8 @@ class BinarySparseCoding(DiscreteModel):
     annealing : "linear", dict or None, default="linear"
         "linear": temperature from 5 to 1 over the first 80 % of the steps, data cut from 0 to 1 over the first two
         thirds. A dict: points ``(share of the steps, value)`` to go straight between, under "T" (temperature; 1 where
-        left out) and "cut" (0 where left out). None: plain EM.
+        left out) and "cut" (0 where left out). None: plain EM. Above temperature 1, normal noise of a fifth of X's
+        standard deviation is added to W before each step: causes that became equal would never part again.
     learn : sequence of str, default=("W", "pi", "sigma")
         Which parameters are learned; the others stay as they start.
     n_init : int, default=1
@@ -207,7 +208,7 @@ class BinarySparseCoding(DiscreteModel):
     >>> rng = np.random.default_rng(0)
     >>> S = rng.random((400, 3)) < 0.3
     >>> X = S @ np.array([[4.0, 4, 0, 0], [0, 4, 4, 0], [0, 0, 4, 4]]) + rng.normal(size=(400, 4))
-    >>> model = BinarySparseCoding(3, n_steps=50, random_state=0).fit(X)
+    >>> model = BinarySparseCoding(3, n_init=4, random_state=0).fit(X)
     >>> bool(abs(model.pi_ - 0.3) < 0.05), bool(abs(model.sigma_ - 1) < 0.1)
     (True, True)
     >>> states, probabilities = model.posterior(X[:2], top=2)
@@ -292,7 +293,7 @@ class DiscreteSparseCoding(DiscreteModel):
     >>> rng = np.random.default_rng(0)
     >>> S = rng.choice([0, 1, 2], size=(500, 2), p=[0.5, 0.3, 0.2])
     >>> X = S @ np.array([[3.0, 3, 0], [0, 3, -3]]) + 0.5 * rng.normal(size=(500, 3))
-    >>> model = DiscreteSparseCoding(2, values=(0, 1, 2), n_steps=60, random_state=0).fit(X)
+    >>> model = DiscreteSparseCoding(2, values=(0, 1, 2), n_init=4, random_state=0).fit(X)
     >>> bool(abs(model.pi_ - [0.3, 0.2]).max() < 0.05)
     True
     """
@@ -419,7 +420,7 @@ class TernarySparseCoding(DiscreteModel):
     >>> rng = np.random.default_rng(0)
     >>> S = rng.choice([-1, 0, 1], size=(400, 2), p=[0.2, 0.6, 0.2])
     >>> X = S @ np.array([[3.0, 3, 0], [0, 3, -3]]) + 0.5 * rng.normal(size=(400, 3))
-    >>> model = TernarySparseCoding(2, n_steps=50, random_state=0).fit(X)
+    >>> model = TernarySparseCoding(2, n_init=4, random_state=0).fit(X)
     >>> bool(abs(model.pi_ - 0.2).max() < 0.03)
     True
     """

@@ -23,6 +23,7 @@ BLOCK_WORK = 1 << 26  # states of a kernel call, so that Ctrl-C is heard between
 BLOCK_ROWS = 8192
 JOINT_SIZE = 1 << 23  # log joints that are looked at together
 LEAST_PI, LEAST_SIGMA, RIDGE = 1e-5, 1e-6, 1e-10
+JITTER = 0.2  # of the spread of the data: noise on W above T = 1
 
 Params = dict[str, Any]  # "W", "pi", "sigma" and what else a model has, in float64
 
@@ -150,7 +151,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         with one_blas_thread():  # the same bits for any number of threads
             for _ in range(self.n_init):
                 params = {**self._start(X, scale, shape, rng), **given}
-                run = self._run(X, scale, shape, params, learn, annealing)
+                run = self._run(X, scale, shape, params, learn, annealing, rng)
                 if best is None or run.free_energy[-1] > best.free_energy[-1]:
                     best = run
                 if run.stopped:
@@ -159,11 +160,13 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.free_energy_, self.n_iter_ = best.free_energy, len(best.free_energy) - 1
         return self
 
-    def _run(self, X, scale, shape, params, learn, annealing: Annealing) -> Run:
+    def _run(self, X, scale, shape, params, learn, annealing: Annealing, rng) -> Run:
         n, n_threads = len(X), effective_n_jobs(self.n_jobs)
         free_energy = []
         for state in iterate(self.n_steps, type(self).__name__, verbose=self.verbose, callback=self.callback):
             T, cut = annealing.at((state.n_iter - 1) / self.n_steps)
+            if T > 1 and "W" in learn:
+                params["W"] = self._jitter(params["W"], scale, rng)
             step = self._e_step(shape, params, T, n_threads)
             size = n_used(n, self._mass(params, shape)[0], cut)
             if size == n:
@@ -306,6 +309,10 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         if codes.shape[1] != len(self.components_):
             raise ValueError(f"codes must have {len(self.components_)} columns, got {codes.shape[1]}")
         return self._superpose(codes).astype(codes.dtype, copy=False)
+
+    def _jitter(self, W: np.ndarray, scale: float, rng: np.random.RandomState) -> np.ndarray:
+        """W with noise, without which causes that a high temperature has made equal would never part again."""
+        return W + JITTER * scale * rng.standard_normal(W.shape)
 
     def _superpose(self, codes) -> np.ndarray:
         return codes @ self.components_

@@ -155,7 +155,7 @@ class MaximalCausesAnalysis(ExpectationTruncation):
     >>> S = rng.random((400, 3)) < 0.4
     >>> W = np.array([[4.0, 4, 0, 0], [0, 4, 4, 0], [0, 0, 4, 4]])
     >>> X = (S[:, :, None] * W).max(axis=1) + 0.5 * rng.normal(size=(400, 4))
-    >>> model = MaximalCausesAnalysis(3, n_steps=60, n_init=2, random_state=0).fit(X)
+    >>> model = MaximalCausesAnalysis(3, n_init=4, random_state=0).fit(X)
     >>> bool(abs(model.sigma_ - 0.5) < 0.1)
     True
     """
@@ -165,6 +165,9 @@ class MaximalCausesAnalysis(ExpectationTruncation):
     def _start(self, X, scale, shape, rng):
         W = np.abs(X.mean(axis=0) + scale / 4 * rng.standard_normal((shape.n_components, X.shape[1])))
         return {"W": np.maximum(W, LEAST_W * scale), "pi": min(1 / shape.n_components, 0.5), "sigma": scale}
+
+    def _jitter(self, W, scale, rng):
+        return np.maximum(super()._jitter(W, scale, rng), LEAST_W * scale)
 
     def _given(self, shape, n_features):
         given = super()._given(shape, n_features)

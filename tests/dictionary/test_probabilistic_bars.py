@@ -57,7 +57,7 @@ def test_binary_bars(seed):
 def test_binary_bars_give_the_published_figures():
     """ProSper on the same data (seed 1): πH = 1.996, σ = 1.996, error 0.149."""
     W, X = linear_bars(1)
-    model = BinarySparseCoding(10, random_state=1).fit(X)
+    model = BinarySparseCoding(10, n_steps=400, random_state=1).fit(X)
     found = [10 * model.pi_, model.sigma_, largest_error(W, model.components_)]
     np.testing.assert_allclose(found, [1.996, 1.996, 0.149], atol=6e-4)
 
@@ -87,12 +87,24 @@ def test_slab_bars(seed):
     assert 0.9 <= model.sigma_**2 <= 1.15
 
 
-def test_a_run_that_is_stuck_shows_a_lower_free_energy():
-    W, X = slab_bars(2)
-    stuck = SpikeSlabSparseCoding(8, random_state=2, **SLAB).fit(X)
-    best = SpikeSlabSparseCoding(8, n_init=4, random_state=2, **SLAB).fit(X)
-    assert smallest_cosine(W, stuck.components_) < 0.9
-    assert stuck.free_energy_[-1] < best.free_energy_[-1] - 1
+def test_runs_that_are_stuck_show_a_lower_free_energy():
+    W, X = maximal_bars(0)
+    runs = [MaximalCausesAnalysis(10, n_candidates=7, n_steps=80, random_state=seed).fit(X) for seed in range(6)]
+    found = np.array([largest_error(W, run.components_) <= 0.5 for run in runs])
+    F = np.array([run.free_energy_[-1] for run in runs])
+    assert found.any() and not found.all()
+    assert F[found].min() > F[~found].max() + 2
+
+
+@pytest.mark.parametrize("model", [BinarySparseCoding, MaximalCausesAnalysis])
+def test_causes_that_were_equal_part_again(model):
+    """So few features that all causes become one at the first temperature; without noise on W they would stay so."""
+    rng, W = np.random.RandomState(0), np.array([[4.0, 4, 0, 0], [0, 4, 4, 0], [0, 0, 4, 4]])
+    S, temperatures = rng.rand(400, 3) < 0.3, []
+    X = (S @ W if model is BinarySparseCoding else (S[:, :, None] * W).max(axis=1)) + rng.randn(400, 4)
+    fit = model(3, n_steps=60, n_init=4, random_state=0, callback=lambda state: temperatures.append(state.temperature))
+    assert largest_error(W, fit.fit(X).components_) < 0.3
+    assert max(temperatures) >= 4
 
 
 MAXIMAL = {"n_candidates": 7, "n_steps": 200}
@@ -137,11 +149,12 @@ def test_fit_of_a_sample_recovers_prior_and_noise(model):
     init = {"W": bars(5, 10) + 0.01, "pi": pi, "sigma": 2, "mu": 0.5}
     init = {name: value for name, value in init.items() if name in model._names}
     truth = model(10, init=init, learn=(), n_steps=1, **options).fit(np.eye(25))
-    X, _ = truth.sample(4000, random_state=0)
-    fit = model(10, n_steps=100, n_init=3, random_state=0, **options).fit(X)
+    X, codes = truth.sample(2500, random_state=0)
+    fit = model(10, n_steps=60, n_init=2, random_state=0, **options).fit(X)
     assert abs(np.sum(fit.pi_) / np.sum(truth.pi_) - 1) < 0.05
-    if model in (TernarySparseCoding, DiscreteSparseCoding):
-        np.testing.assert_allclose(fit.pi_, truth.pi_, rtol=0.05)
+    if model is DiscreteSparseCoding:  # one value alone is drawn 2500 · 10 · 0.04 times, give or take 3 %
+        drawn = [(codes == v).mean() for v in (-1, 1, 2)]
+        np.testing.assert_allclose(fit.pi_, drawn, rtol=0.05)
     assert abs(fit.sigma_ / truth.sigma_ - 1) < 0.05
 
 
