@@ -30,6 +30,7 @@ MODULES = {
     "spmm": ["spmm_kernel.c"],
     "topk": ["topk_kernel.c"],
     "hash": [],
+    "truncated": ["truncated_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

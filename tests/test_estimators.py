@@ -7,7 +7,17 @@ from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_CHECK_PA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsela.coding import PredictiveSparseDecomposition, SparseCoder
-from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
+from sparsela.dictionary import (
+    KSVD,
+    MOD,
+    BinarySparseCoding,
+    DiscreteSparseCoding,
+    MaskedDictionaryLearning,
+    MaximalCausesAnalysis,
+    OnlineDictionaryLearning,
+    SpikeSlabSparseCoding,
+    TernarySparseCoding,
+)
 
 # A fixed dictionary must be as wide as the data of each check: the shapes are those for scikit-learn's SparseCoder.
 PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = PER_ESTIMATOR_CHECK_PARAMS[sklearn.decomposition.SparseCoder]
@@ -19,6 +29,11 @@ ESTIMATORS = [
     MOD(max_iter=5),
     MaskedDictionaryLearning(max_iter=5, batch_size=10),
     OnlineDictionaryLearning(max_iter=5, batch_size=10),
+    BinarySparseCoding(n_steps=5),
+    TernarySparseCoding(n_steps=5, max_active=3),
+    DiscreteSparseCoding(n_steps=5, values=(0, 1, 2), max_active=3),
+    MaximalCausesAnalysis(n_steps=5, max_active=3),
+    SpikeSlabSparseCoding(n_steps=5, max_active=3),
 ]
 
 
