@@ -136,3 +136,30 @@ def test_a_million_signals_fit_in_memory(coder):
     nonzeros, beyond = map(float, done.stdout.split())
     assert 3 < nonzeros < 25
     assert beyond < 200, f"{beyond:.0f} MB beyond input and output"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is read from /proc")
+def test_a_million_signals_stream_through_flat_memory():
+    """1024 atoms learned from 10⁶ × 64 signals by partial_fit: after the first batches memory stands still."""
+    code = """if 1:
+    import numpy as np
+    from sparsela.dictionary import OnlineDictionaryLearning
+
+    def resident():
+        with open("/proc/self/status") as lines:
+            return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+    rng = np.random.default_rng(0)
+    model = OnlineDictionaryLearning(1024, fit_algorithm="omp", n_nonzero_coefs=5, random_state=0)
+    for batch in range(500):
+        model.partial_fit(rng.standard_normal((2000, 64), dtype=np.float32))
+        if batch == 20:
+            before = resident()
+    print(model.n_steps_ * 2000, resident() - before)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr
+    seen, grown = map(float, done.stdout.split())
+    assert seen == 1e6
+    assert grown < 10, f"{grown:.1f} MB more after a million signals"
