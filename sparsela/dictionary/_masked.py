@@ -92,8 +92,9 @@ class MaskedDictionaryLearning(DictionaryLearner):
 
     Its limits: with few spare atoms, or a start at the truth, there is little to protect from. Started at 90 true atoms
     and 210 spare ones in 60 dimensions, hiding a fifth ends 10 to 20 % farther from the truth than reconstruction does;
-    hiding a tenth, with 180 spare ones, as far. Hidden coordinates must be predictable from visible ones: sparse spikes
-    are not.
+    hiding a tenth, with 180 spare ones, as far. With no more atoms than features the gradient, for which the codes
+    stand still, may even raise the error that it is of: look at `error_`. And hidden coordinates must be predictable
+    from visible ones: sparse spikes are not.
 
     References
     ----------
