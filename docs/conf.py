@@ -40,14 +40,17 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": ExplicitOrder(["examples/coding", "examples/dictionary"]),
+    "within_subsection_order": "ExampleTitleSortKey",
+    "thumbnail_size": (640, 400),
     "doc_module": ("sparsela",),
     "backreferences_dir": "api/generated/backreferences",
     "reference_url": {"sparsela": None},
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "capture_repr": (),
     "remove_config_comments": True,
     "show_signature": False,
-    "min_reported_time": 1e9,
+    "write_computation_times": False,
     "image_srcset": ["2x"],
 }
 
@@ -57,13 +60,13 @@ html_static_path = ["_static"]
 html_css_files = ["sparsela.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "benchmarks/*": []}  # wide tables
 html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,
     "header_links_before_dropdown": 7,
     "show_toc_level": 2,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": dict.fromkeys(["index", "guide/*", "api/**", "auto_examples/**"], ["page-toc"]),
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -6,7 +6,7 @@ import sklearn.decomposition
 from sklearn.utils._test_common.instance_generator import PER_ESTIMATOR_CHECK_PARAMS
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsela.coding import SparseCoder
+from sparsela.coding import PredictiveSparseDecomposition, SparseCoder
 from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
 
 # A fixed dictionary must be as wide as the data of each check: the shapes are those for scikit-learn's SparseCoder.
@@ -14,6 +14,7 @@ PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = PER_ESTIMATOR_CHECK_PARAMS[sklearn.dec
 
 ESTIMATORS = [
     SparseCoder(np.random.RandomState(0).normal(size=(5, 3))),
+    PredictiveSparseDecomposition(max_iter=3),
     KSVD(max_iter=5),
     MOD(max_iter=5),
     MaskedDictionaryLearning(max_iter=5, batch_size=10),

@@ -1,9 +1,11 @@
 """Matching pursuit.
 
-100,000 centred 8×8 patches of ``china.jpg`` over 256 atoms, codes as CSR. SPAMS's ``omp`` is order-recursive (ORMP):
-our ``variant="ormp"`` reaches its supports and is compared like with like; plain OMP is compared with it too, since
-it is what most people call SPAMS for (its error is 0.7 to 1.4 % larger: another algorithm, not another accuracy). In
-float32 SPAMS needs ``eps=0`` to return anything. scikit-learn codes 5,000 patches. The floor is the product X Dᵀ.
+100,000 centred 8×8 patches of ``china.jpg`` over 256 atoms (patches too), codes as CSR. SPAMS's ``omp`` is order-
+recursive (ORMP): our ``variant="ormp"`` reaches its supports and is compared like with like; plain OMP is compared
+with it too, since it is what most people call SPAMS for (its residual is a few per cent larger, as the last column
+says: another algorithm, not another accuracy). "mixed" chooses the atoms in float32 and solves for their coefficients
+in float64; its peer is SPAMS in float64. In float32 SPAMS needs ``eps=0`` to return anything. scikit-learn codes
+5,000 patches. The floor is the product X Dᵀ.
 """
 
 import warnings
@@ -28,16 +30,22 @@ def cases(quick: bool):
         for k in (5, 10):
             peer = partial(spams.omp, Xf, Df, L=k, eps=eps, numThreads=1)
             for variant, bar, check in (
-                ("omp", {5: 2.5, 10: 2.3}[k], partial(same_error, X, D, allowed=0.03)),
+                ("omp", {5: 2.5, 10: 2.3}[k], partial(same_error, X, D, allowed=0.06)),
                 ("ormp", 2.0, partial(same_codes, X, D)),
             ):
                 ours = partial(batch_omp, X, D, n_nonzero_coefs=k, variant=variant, sparse_output=True)
                 name = f"{variant.upper()}, k = {k}, {np.dtype(dtype)}"
                 yield Case(name, ours, peer, check, spams_name, bar=bar, **floor)
     X, D = china_patches(n)
+    Xf, Df = columns(X), columns(D)
+    for k in (5, 10):
+        ours = partial(batch_omp, X, D, n_nonzero_coefs=k, precision="mixed", sparse_output=True)
+        peer = partial(spams.omp, Xf, Df, L=k, numThreads=1)
+        check = partial(same_error, X, D, allowed=0.06)
+        yield Case(f"OMP, k = {k}, mixed", ours, peer, check, spams_name, bar=4.0, floor=partial(np.matmul, X, D.T))
     ours = partial(batch_omp, X, D, n_nonzero_coefs=5, sparse_output=True)
-    peer = partial(spams.omp, columns(X), columns(D), L=5, numThreads=2)
-    check = partial(same_error, X, D, allowed=0.03)
+    peer = partial(spams.omp, Xf, Df, L=5, numThreads=2)
+    check = partial(same_error, X, D, allowed=0.06)
     yield Case("OMP, k = 5, 2 threads", ours, peer, check, spams_name, threads=2, floor=partial(np.matmul, X, D.T))
     yield from other_libraries(*china_patches(500 if quick else 5_000))
 

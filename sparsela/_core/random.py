@@ -165,3 +165,12 @@ def _word(value: Any, name: str) -> int:
 
 def _threads(size: int, n_jobs: int | None) -> int:
     return effective_n_jobs(n_jobs) if size > SERIAL else 1
+
+
+def random_stream(random_state: Any) -> np.random.RandomState:
+    """A sequential stream for initial values, from None, an int, a RandomState or a Generator (one draw seeds it)."""
+    if isinstance(random_state, np.random.Generator):
+        return np.random.RandomState(random_state.integers(2**32))
+    from sklearn.utils import check_random_state  # as in validation: a second of imports
+
+    return check_random_state(random_state)

@@ -176,20 +176,28 @@ int SL_NAME(lasso_path)(
 
 /* A chunk of signals by the solver that pb names. */
 int SL_NAME(lasso_rows)(
-    const struct lasso_problem *pb, int n_rows, const void *X, const void *A0, const int64_t *start_ptr,
-    const int32_t *start_idx, const void *start_val, struct lasso_workspace *ws, int32_t *idx, void *val, int32_t *nnz,
-    double *gap)
+    const struct lasso_problem *pb, int n_rows, const void *X, void *A0, const unsigned char *shown,
+    const double *more_energy, const int64_t *start_ptr, const int32_t *start_idx, const void *start_val,
+    struct lasso_workspace *ws, int32_t *idx, void *val, int32_t *nnz, double *gap)
 {
-    if (SL_NAME(lasso_reserve)(ws, pb->cap + 1 < 32 ? pb->cap + 1 : 32, pb->ld))
+    if (shown ? SL_NAME(lasso_reserve_mask)(ws, pb->n_features, pb->cap, pb->ld)
+              : SL_NAME(lasso_reserve)(ws, pb->cap + 1 < 32 ? pb->cap + 1 : 32, pb->ld))
         return -1;
     for (int i = 0; i < n_rows; i++) {
         const REAL *x = (const REAL *)X + (size_t)i * pb->n_features;
+        REAL *a0 = (REAL *)A0 + (size_t)i * pb->ld;
+        struct SL_NAME(mask) mk = {
+            pb->gram, pb->transposed, ws->scale, ws->list, pb->n_atoms, pb->n_features, pb->ld, 0, 0, pb->ridge};
+        if (shown)
+            SL_NAME(mask_begin)(&mk, shown + (size_t)i * pb->n_features, a0);
         struct SL_NAME(lasso_state) st = {
-            .G = pb->gram, .p = pb->penalty, .a0 = (const REAL *)A0 + (size_t)i * pb->ld, .ld = pb->ld, .cap = pb->cap,
-            .positive = pb->positive};
+            .G = pb->gram, .p = pb->penalty, .a0 = a0, .ld = pb->ld, .cap = pb->cap, .positive = pb->positive,
+            .mk = shown ? &mk : NULL};
         SL_NAME(lasso_attach)(&st, ws);
         for (int l = 0; l < pb->n_features; l++)
             st.energy += (double)x[l] * x[l];
+        if (more_energy)
+            st.energy += more_energy[i];
         if (start_ptr
             && SL_NAME(lasso_start)(
                 &st, pb, ws, start_idx + start_ptr[i], (const REAL *)start_val + start_ptr[i],
@@ -211,7 +219,7 @@ int SL_NAME(lasso_rows)(
             int j = kept++;
             for (; j > 0 && at[j - 1] > st.S[l]; j--)
                 at[j] = at[j - 1], c[j] = c[j - 1];
-            at[j] = st.S[l], c[j] = st.c[l];
+            at[j] = st.S[l], c[j] = shown ? st.c[l] * mk.s[st.S[l]] : st.c[l];
         }
         nnz[i] = kept;
     }

@@ -1,6 +1,7 @@
 /* The lasso of many signals, one after another, in the Gram domain. Included by lasso_kernel.c for each element type. */
 #include "simd.h"
 #include "cholesky_body.h"
+#include "mask_body.h"
 
 #define EPS (sizeof(REAL) == 8 ? 2.220446049250313e-16 : 1.1920929e-07)
 #define MIN_PIVOT (sizeof(REAL) == 8 ? 1e-7 : 1e-4) /* below it an atom counts as lying in the span of the active ones */
@@ -12,8 +13,10 @@
 struct SL_NAME(lasso_state) {
     const REAL *G, *p, *a0;
     REAL *q, *L, *c, *z, *sign;
+    const REAL **rows;
     int32_t *S;
     unsigned char *active;
+    const struct SL_NAME(mask) *mk; /* NULL where all is shown */
     int n, ld, room, cap, positive;
     double energy; /* |x|^2 */
 };
@@ -30,13 +33,14 @@ static int SL_NAME(lasso_reserve)(struct lasso_workspace *ws, int room, int ld)
                  || posix_memalign(&fresh.z, 64, sizeof(REAL) * room)
                  || posix_memalign(&fresh.sign, 64, sizeof(REAL) * room)
                  || posix_memalign((void **)&fresh.S, 64, sizeof(int32_t) * room)
+                 || posix_memalign((void **)&fresh.rows, 64, sizeof(void *) * room)
                  || posix_memalign((void **)&fresh.active, 64, ld);
     if (!failed) {
         memset(fresh.active, 0, ld);
         if (ws->ld == ld && ws->room) { /* in the middle of a signal: keep what it has */
             memcpy(fresh.q, ws->q, sizeof(REAL) * ld), memcpy(fresh.active, ws->active, ld);
             memcpy(fresh.c, ws->c, sizeof(REAL) * ws->room), memcpy(fresh.sign, ws->sign, sizeof(REAL) * ws->room);
-            memcpy(fresh.S, ws->S, sizeof(int32_t) * ws->room);
+            memcpy(fresh.S, ws->S, sizeof(int32_t) * ws->room), memcpy(fresh.rows, ws->rows, sizeof(void *) * ws->room);
             for (int i = 0; i < ws->room; i++)
                 memcpy((REAL *)fresh.L + (size_t)i * room, (REAL *)ws->L + (size_t)i * ws->room, sizeof(REAL) * ws->room);
         }
@@ -44,21 +48,45 @@ static int SL_NAME(lasso_reserve)(struct lasso_workspace *ws, int room, int ld)
         *ws = fresh;
         fresh = old;
     }
-    free(fresh.q), free(fresh.v), free(fresh.c), free(fresh.L), free(fresh.z), free(fresh.sign), free(fresh.S), free(fresh.active);
+    free(fresh.q), free(fresh.v), free(fresh.c), free(fresh.L), free(fresh.z), free(fresh.sign), free(fresh.S);
+    free(fresh.active), free(fresh.rows);
     return failed ? -1 : 0;
+}
+
+/* Room for what masks need, once: a place for the Gram row of every atom that can be active. */
+static int SL_NAME(lasso_reserve_mask)(struct lasso_workspace *ws, int m, int cap, int ld)
+{
+    if (ws->slots)
+        return 0;
+    if (SL_NAME(lasso_reserve)(ws, cap + 1, ld) || posix_memalign(&ws->slots, 64, sizeof(REAL) * ws->room * ld)
+        || posix_memalign(&ws->scale, 64, sizeof(REAL) * ld) || posix_memalign((void **)&ws->list, 64, sizeof(int32_t) * m))
+        return -1;
+    for (int l = 0; l < ws->room; l++)
+        ws->rows[l] = (REAL *)ws->slots + (size_t)l * ld;
+    return 0;
+}
+
+/* The Gram row of an atom that may enter as number n; made there under a mask. */
+static const REAL *SL_NAME(lasso_row)(struct SL_NAME(lasso_state) *st, int atom)
+{
+    if (st->mk)
+        SL_NAME(mask_row)(st->mk, atom, (REAL *)st->rows[st->n]);
+    else
+        st->rows[st->n] = st->G + (size_t)atom * st->ld;
+    return st->rows[st->n];
 }
 
 static void SL_NAME(lasso_attach)(struct SL_NAME(lasso_state) *st, struct lasso_workspace *ws)
 {
     st->q = ws->q, st->L = ws->L, st->c = ws->c, st->z = ws->z, st->sign = ws->sign;
-    st->S = ws->S, st->active = ws->active, st->room = ws->room;
+    st->S = ws->S, st->active = ws->active, st->room = ws->room, st->rows = (const REAL **)ws->rows;
 }
 
 /* out = base - sum_S c_l G_l, or sum_S c_l G_l without a base. A strip stays in registers while the rows of G pass by. */
 static void SL_NAME(lasso_combine)(const struct SL_NAME(lasso_state) *st, const REAL *base, const REAL *c, REAL *out)
 {
     const int ld = st->ld, n = st->n;
-    const REAL *G = st->G, sign = base ? -1 : 1;
+    const REAL sign = base ? -1 : 1;
     int i = 0;
     for (; i + 8 * LANES <= ld; i += 8 * LANES) {
         vec v0 = vec_set1(0), v1 = v0, v2 = v0, v3 = v0, v4 = v0, v5 = v0, v6 = v0, v7 = v0;
@@ -69,7 +97,7 @@ static void SL_NAME(lasso_combine)(const struct SL_NAME(lasso_state) *st, const 
             v7 = vec_load(a + 7 * LANES);
         }
         for (int l = 0; l < n; l++) {
-            const REAL *g = G + (size_t)st->S[l] * ld + i;
+            const REAL *g = st->rows[l] + i;
             const REAL w = sign * c[l];
             v0 += w * vec_load(g), v1 += w * vec_load(g + LANES);
             v2 += w * vec_load(g + 2 * LANES), v3 += w * vec_load(g + 3 * LANES);
@@ -84,7 +112,7 @@ static void SL_NAME(lasso_combine)(const struct SL_NAME(lasso_state) *st, const 
     for (; i < ld; i += LANES) {
         vec v = base ? vec_load(base + i) : vec_set1(0);
         for (int l = 0; l < n; l++)
-            v += sign * c[l] * vec_load(G + (size_t)st->S[l] * ld + i);
+            v += sign * c[l] * vec_load(st->rows[l] + i);
         vec_store(out + i, v);
     }
 }
@@ -133,6 +161,7 @@ static double SL_NAME(lasso_gap)(const struct SL_NAME(lasso_state) *st)
     return st->energy > 0 ? (gap > 0 ? gap : 0) / (0.5 * st->energy) : 0;
 }
 
+/* Number n is this atom; its row stands there already (lasso_row). */
 static void SL_NAME(lasso_push)(struct SL_NAME(lasso_state) *st, int atom, REAL c, REAL sign)
 {
     st->S[st->n] = atom, st->c[st->n] = c, st->sign[st->n] = sign, st->active[atom] = 1;
@@ -142,7 +171,7 @@ static void SL_NAME(lasso_push)(struct SL_NAME(lasso_state) *st, int atom, REAL 
 /* Append the row of `atom` to the factor; 0 when it lies in the span of S. */
 static int SL_NAME(lasso_extend)(struct SL_NAME(lasso_state) *st, int atom)
 {
-    const REAL *g = st->G + (size_t)atom * st->ld;
+    const REAL *g = SL_NAME(lasso_row)(st, atom);
     for (int l = 0; l < st->n; l++)
         st->z[l] = g[st->S[l]];
     return SL_NAME(chol_append)(st->L, st->room, st->n, st->z, g[atom], (REAL)(MIN_PIVOT * g[atom])) > 0;
@@ -151,10 +180,13 @@ static int SL_NAME(lasso_extend)(struct SL_NAME(lasso_state) *st, int atom)
 static void SL_NAME(lasso_drop)(struct SL_NAME(lasso_state) *st, int j)
 {
     SL_NAME(chol_delete)(st->L, st->room, st->n, j);
+    const REAL *row = st->rows[j]; /* a free place from now on */
     st->active[st->S[j]] = 0;
-    for (int l = j; l + 1 < st->n; l++)
+    for (int l = j; l + 1 < st->n; l++) {
         st->S[l] = st->S[l + 1], st->c[l] = st->c[l + 1], st->sign[l] = st->sign[l + 1];
-    st->n--;
+        st->rows[l] = st->rows[l + 1];
+    }
+    st->rows[--st->n] = row;
 }
 
 /* An atom in the span of S, d = sum_l b_l d_l, that violates: trade it against S along the direction that leaves x - c D as
@@ -162,7 +194,7 @@ static void SL_NAME(lasso_drop)(struct SL_NAME(lasso_state) *st, int j)
 static int SL_NAME(lasso_exchange)(struct SL_NAME(lasso_state) *st, int atom)
 {
     const REAL sign = st->q[atom] > 0 ? 1 : -1;
-    const REAL *g = st->G + (size_t)atom * st->ld;
+    const REAL *g = SL_NAME(lasso_row)(st, atom);
     for (int l = 0; l < st->n; l++)
         st->z[l] = g[st->S[l]];
     SL_NAME(chol_solve)(st->L, st->room, st->n, st->z);
@@ -287,13 +319,14 @@ static int SL_NAME(lasso_descend)(
                 continue;
             if (SL_NAME(lasso_room)(st, ws))
                 return -1;
+            SL_NAME(lasso_row)(st, a);
             SL_NAME(lasso_push)(st, a, 0, 0);
         }
         const int n = st->n;
         for (int j = 0; j < n; j++) {
             st->z[j] = st->q[st->S[j]];
             for (int l = 0; l < n; l++)
-                st->L[(size_t)j * st->room + l] = st->G[(size_t)st->S[j] * st->ld + st->S[l]];
+                st->L[(size_t)j * st->room + l] = st->rows[j][st->S[l]];
         }
         REAL first = 0;
         for (int sweep = 0; sweep < 100; sweep++) {
@@ -318,10 +351,13 @@ static int SL_NAME(lasso_descend)(
         }
         int kept = 0; /* zeros leave S */
         for (int l = 0; l < n; l++) {
-            if (st->c[l] == 0)
+            if (st->c[l] == 0) {
                 st->active[st->S[l]] = 0;
-            else
-                st->S[kept] = st->S[l], st->c[kept] = st->c[l], kept++;
+                continue;
+            }
+            const REAL *row = st->rows[l];
+            st->rows[l] = st->rows[kept], st->rows[kept] = row;
+            st->S[kept] = st->S[l], st->c[kept] = st->c[l], kept++;
         }
         st->n = kept;
     }
@@ -335,12 +371,14 @@ static int SL_NAME(lasso_start)(
     const REAL *val, int64_t n)
 {
     for (int64_t l = 0; l < n; l++) {
-        if (val[l] == 0 || (pb->positive && val[l] < 0) || st->n >= st->cap)
+        const REAL scale = st->mk ? st->mk->s[idx[l]] : 1;
+        if (val[l] == 0 || scale == 0 || (pb->positive && val[l] < 0) || st->n >= st->cap)
             continue;
         if (SL_NAME(lasso_room)(st, ws))
             return -1;
-        if (pb->solver == LASSO_CD || SL_NAME(lasso_extend)(st, idx[l]))
-            SL_NAME(lasso_push)(st, idx[l], val[l], val[l] > 0 ? 1 : -1);
+        const int in = pb->solver == LASSO_CD ? SL_NAME(lasso_row)(st, idx[l]) != NULL : SL_NAME(lasso_extend)(st, idx[l]);
+        if (in)
+            SL_NAME(lasso_push)(st, idx[l], val[l] / scale, val[l] > 0 ? 1 : -1);
     }
     return 0;
 }

@@ -20,6 +20,7 @@
 void lasso_workspace_free(struct lasso_workspace *ws)
 {
     free(ws->q), free(ws->v), free(ws->L), free(ws->c), free(ws->z), free(ws->sign), free(ws->S), free(ws->active);
+    free(ws->rows), free(ws->slots), free(ws->scale), free(ws->list);
     *ws = (struct lasso_workspace){0};
 }
 #endif

@@ -1,6 +1,7 @@
 /* Orthogonal matching pursuit of many signals, one after another, on their correlations with the atoms.
  * Included by omp_kernel.c once for each element type (REAL, TAG). */
 #include "simd.h"
+#include "mask_body.h"
 
 #define EPS (sizeof(REAL) == 8 ? 2.220446049250313e-16 : 1.1920929e-07)
 #define MIN_PIVOT (sizeof(REAL) == 8 ? 1e-10 : 1e-5)     /* below it an atom lies in the span of those chosen */
@@ -30,7 +31,8 @@ static int SL_NAME(reserve)(struct omp_workspace *ws, int depth, int ld)
         memcpy(delta, ws->delta, sizeof(REAL) * ld);
     }
     free(ws->V), free(ws->L), free(ws->beta), free(ws->c), free(ws->chosen), free(ws->delta);
-    *ws = (struct omp_workspace){V, L, beta, c, chosen, delta, room, ld};
+    ws->V = V, ws->L = L, ws->beta = beta, ws->c = c, ws->chosen = chosen, ws->delta = delta;
+    ws->depth = room, ws->ld = ld;
     return 0;
 }
 
@@ -197,9 +199,29 @@ static void SL_NAME(back_substitute)(const REAL *L, int room, const REAL *beta, 
     }
 }
 
-/* |scale x - sum_l c_l d_l|^2, summed in double. */
+/* The coefficients of the first `depth` chosen atoms, of atoms normalised on what is shown if s is given. */
+static void SL_NAME(coefficients)(struct omp_workspace *ws, const REAL *s, int depth)
+{
+    SL_NAME(back_substitute)(ws->L, ws->depth, ws->beta, ws->c, depth);
+    for (int l = 0; s && l < depth; l++)
+        ((REAL *)ws->c)[l] *= s[ws->chosen[l]];
+}
+
+/* Room for what a mask needs; taken once. */
+static int SL_NAME(reserve_mask)(struct omp_workspace *ws, int m, int ld)
+{
+    if (ws->scale)
+        return 0;
+    return posix_memalign(&ws->scale, 64, sizeof(REAL) * ld) || posix_memalign(&ws->row, 64, sizeof(REAL) * ld)
+                   || posix_memalign((void **)&ws->list, 64, sizeof(int32_t) * m)
+               ? -1
+               : 0;
+}
+
+/* |scale x - sum_l c_l d_l|^2 over what is shown (all of it without a mask), summed in double. */
 static double SL_NAME(residual)(
-    const REAL *x, const REAL *D, int m, double scale, const int32_t *chosen, const REAL *c, int depth)
+    const REAL *x, const REAL *D, const unsigned char *shown, int m, double scale, const int32_t *chosen, const REAL *c,
+    int depth)
 {
     double total = 0;
     enum { STRIP = 64 };
@@ -214,7 +236,7 @@ static double SL_NAME(residual)(
                 r[i] -= c[l] * d[i];
         }
         for (int i = 0; i < stop; i++)
-            total += (double)r[i] * r[i];
+            total += !shown || shown[start + i] ? (double)r[i] * r[i] : 0;
     }
     return total;
 }
@@ -248,8 +270,8 @@ static double SL_NAME(ordinary_scale)(const REAL *x, int m, double energy)
 
 /* One signal. a: its correlations (overwritten). Returns the number of atoms, or -1 when memory ran out. */
 static int SL_NAME(pursue)(
-    const struct omp_problem *pb, const REAL *x, REAL *a, int k, double tol, struct omp_workspace *ws,
-    int32_t *idx, REAL *val, double *residual)
+    const struct omp_problem *pb, const REAL *x, REAL *a, const unsigned char *shown, int k, double tol,
+    struct omp_workspace *ws, int32_t *idx, REAL *val, double *residual)
 {
     const REAL *G = pb->gram, *D = pb->dictionary;
     const int ld = pb->ld, m = pb->n_features;
@@ -262,9 +284,12 @@ static int SL_NAME(pursue)(
                 s += scale * x[l] * D[(size_t)i * m + l];
             a[i] = (REAL)s;
         }
-        energy = SL_NAME(residual)(x, D, m, scale, NULL, NULL, 0);
+        energy = SL_NAME(residual)(x, D, NULL, m, scale, NULL, NULL, 0);
         tol = tol * scale * scale;
     }
+    struct SL_NAME(mask) mk = {G, pb->transposed, ws->scale, ws->list, pb->n_atoms, m, ld, 0, 0};
+    if (shown)
+        SL_NAME(mask_begin)(&mk, shown, a);
     const double floor_ = 10 * EPS * sqrt(energy);
     const int recompute = pb->has_tol && tol < DRIFT_LIMIT * energy;
     double e = energy;
@@ -274,7 +299,9 @@ static int SL_NAME(pursue)(
     struct SL_NAME(leader) best = SL_NAME(no_leader)();
     if (ormp)
         for (int i = 0; i < ld; i++)
-            ((REAL *)ws->delta)[i] = i < pb->n_atoms ? G[(size_t)i * ld + i] : INFINITY;
+            ((REAL *)ws->delta)[i] = i >= pb->n_atoms ? INFINITY
+                                     : !shown         ? G[(size_t)i * ld + i]
+                                                      : (mk.s[i] > 0 ? 1 : INFINITY);
     for (int i = 0; i < ld; i += LANES)
         SL_NAME(contend)(&best, vec_load(a + i), ormp ? vec_load((REAL *)ws->delta + i) : vec_set1(1), ormp);
 
@@ -288,12 +315,15 @@ static int SL_NAME(pursue)(
         if (SL_NAME(reserve)(ws, j + 1, ld))
             return -1;
         REAL *V = ws->V, *L = (REAL *)ws->L + (size_t)j * ws->depth, *beta = ws->beta;
-        REAL d = G[(size_t)p * ld + p];
+        const REAL *g = G + (size_t)p * ld;
+        if (shown)
+            SL_NAME(mask_row)(&mk, p, ws->row), g = ws->row;
+        REAL d = g[p];
         for (int l = 0; l < j; l++) {
             L[l] = V[(size_t)l * ld + p];
             d -= L[l] * L[l];
         }
-        if (!(d > MIN_PIVOT * G[(size_t)p * ld + p]))
+        if (!(d > MIN_PIVOT * g[p]))
             break;
         L[j] = (REAL)sqrt(d);
         beta[j] = a[p] / L[j];
@@ -301,20 +331,20 @@ static int SL_NAME(pursue)(
         j++;
         e -= (double)beta[j - 1] * beta[j - 1];
         if (recompute) {
-            SL_NAME(back_substitute)(ws->L, ws->depth, beta, ws->c, j);
-            e = SL_NAME(residual)(x, D, m, scale, ws->chosen, ws->c, j);
+            SL_NAME(coefficients)(ws, shown ? mk.s : NULL, j);
+            e = SL_NAME(residual)(x, D, shown, m, scale, ws->chosen, ws->c, j);
         }
         if (j == k || (pb->has_tol && e <= tol))
             break;
         if (ormp)
             ((REAL *)ws->delta)[p] = INFINITY;
         lead = SL_NAME(update_at)(
-            j - 1, ormp, ld, G + (size_t)p * ld, L, V, 1 / L[j - 1], beta[j - 1], a, (REAL *)ws->delta);
+            j - 1, ormp, ld, g, L, V, 1 / L[j - 1], beta[j - 1], a, (REAL *)ws->delta);
     }
 
-    SL_NAME(back_substitute)(ws->L, ws->depth, ws->beta, ws->c, j);
+    SL_NAME(coefficients)(ws, shown ? mk.s : NULL, j);
     if (residual)
-        *residual = SL_NAME(residual)(x, D, m, scale, ws->chosen, ws->c, j) / (scale * scale);
+        *residual = SL_NAME(residual)(x, D, shown, m, scale, ws->chosen, ws->c, j) / (scale * scale);
     int kept = 0; /* ascending atoms, no explicit zeros */
     for (int l = 0; l < j; l++) {
         REAL c = (REAL)(((REAL *)ws->c)[l] / scale);
@@ -330,15 +360,15 @@ static int SL_NAME(pursue)(
 }
 
 int SL_NAME(omp_rows)(
-    const struct omp_problem *pb, int n_rows, const void *X, void *A0, const int32_t *k, const double *tol,
-    struct omp_workspace *ws, int32_t *idx, void *val, int32_t *nnz, double *residuals)
+    const struct omp_problem *pb, int n_rows, const void *X, void *A0, const unsigned char *shown, const int32_t *k,
+    const double *tol, struct omp_workspace *ws, int32_t *idx, void *val, int32_t *nnz, double *residuals)
 {
-    if (SL_NAME(reserve)(ws, 1, pb->ld))
+    if (SL_NAME(reserve)(ws, 1, pb->ld) || (shown && SL_NAME(reserve_mask)(ws, pb->n_features, pb->ld)))
         return -1;
     for (int i = 0; i < n_rows; i++) {
         nnz[i] = SL_NAME(pursue)(
             pb, (const REAL *)X + (size_t)i * pb->n_features, (REAL *)A0 + (size_t)i * pb->ld,
-            k[(size_t)i * pb->k_step], tol[(size_t)i * pb->tol_step], ws, idx + (size_t)i * pb->k_max,
+            shown ? shown + (size_t)i * pb->n_features : NULL, k[(size_t)i * pb->k_step], tol[(size_t)i * pb->tol_step], ws, idx + (size_t)i * pb->k_max,
             (REAL *)val + (size_t)i * pb->k_max, residuals ? residuals + i : NULL);
         if (nnz[i] < 0)
             return -1;
@@ -346,6 +376,3 @@ int SL_NAME(omp_rows)(
     return 0;
 }
 
-#undef EPS
-#undef MIN_PIVOT
-#undef DRIFT_LIMIT

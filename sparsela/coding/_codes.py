@@ -63,15 +63,23 @@ class CodeRows:
 
 
 def collect(
-    X: np.ndarray, n_atoms: int, width: int, code: Callable, *, sparse_output: bool, cost: int = 1, dtype=None
+    X: np.ndarray,
+    n_atoms: int,
+    width: int,
+    code: Callable,
+    *,
+    sparse_output: bool,
+    cost: int = 1,
+    dtype=None,
+    columns: np.ndarray | None = None,
 ) -> csr_array | np.ndarray:
-    """Walk X in blocks through ``code(rows, block, idx, val, nnz)`` and return all codes, sparse or dense."""
+    """Walk X (or columns of it) in blocks through ``code(rows, block, idx, val, nnz)``: all codes, sparse or dense."""
     dtype = X.dtype if dtype is None else dtype
     n_samples, n_features = X.shape
     rows_of = CodeRows(n_samples, n_atoms, width, dtype) if sparse_output else None
     dense = None if sparse_output else np.zeros((n_samples, n_atoms), dtype)
     for rows in blocks(n_samples, n_atoms, n_features, cost):
-        block = np.ascontiguousarray(X[rows], dtype=dtype)
+        block = np.ascontiguousarray(X[rows] if columns is None else X[rows][:, columns], dtype=dtype)
         here = CodeRows(len(block), n_atoms, width, dtype) if rows_of is None else rows_of
         here.append(len(block), lambda idx, val, nnz, rows=rows, block=block: code(rows, block, idx, val, nnz))
         if rows_of is None and len(block):

@@ -20,12 +20,12 @@ class Atoms(NamedTuple):
     norms: np.ndarray | None  # what the rows were divided by; None when they came with unit norm
 
 
-def check_signals(X, dictionary) -> tuple[np.ndarray, np.ndarray]:
+def check_signals(X, dictionary, finite: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """X and dictionary as finite, real, two-dimensional arrays of one floating type and as many columns.
 
-    X is not copied to C order here: blocks of it are, as they are coded.
+    X is not copied to C order here: blocks of it are, as they are coded. Under a mask it need not be finite.
     """
-    X, D = check_real(X, "X"), check_real(dictionary, "dictionary")
+    X, D = check_real(X, "X", finite), check_real(dictionary, "dictionary")
     if X.shape[1] != D.shape[1]:
         raise ValueError(
             f"X has {X.shape[1]} features and the atoms of the dictionary have {D.shape[1]}; they must be equal"
@@ -33,10 +33,10 @@ def check_signals(X, dictionary) -> tuple[np.ndarray, np.ndarray]:
     return X, np.ascontiguousarray(D, dtype=np.result_type(X, D))
 
 
-def check_real(X, name: str) -> np.ndarray:
+def check_real(X, name: str, finite: bool = True) -> np.ndarray:
     """A finite, non-empty, two-dimensional array of float32 or float64 (integers become float64)."""
     with np.errstate(over="ignore", invalid="ignore"):  # the sum behind the test for NaN may overflow on finite data
-        return check_array(X, dtype=[np.float64, np.float32], input_name=name)
+        return check_array(X, dtype=[np.float64, np.float32], input_name=name, ensure_all_finite=finite)
 
 
 def row_norms(D: np.ndarray) -> np.ndarray:

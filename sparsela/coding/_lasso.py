@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._core.validation import check_count, check_positive, check_vector
 from sparsela._ext import lasso as kernel
-from sparsela.coding import _inputs
+from sparsela.coding import _inputs, _masks
 from sparsela.coding._codes import collect
 
 SOLVERS = {"active_set": 0, "cd": 1, "lars": 2}  # as numbered in _ext/lasso_kernel.h
@@ -31,6 +31,7 @@ def batch_lasso(
     positive: bool = False,
     weights=None,
     gram=None,
+    mask=None,
     init=None,
     tol: float = 1e-9,
     max_iter: int = 1000,
@@ -61,6 +62,10 @@ def batch_lasso(
         Weight ≥ 0 of each atom's penalty (> 0 for "lars"); default ones.
     gram : array of shape (n_components, n_components), optional
         ``dictionary @ dictionary.T`` where it is at hand.
+    mask : bool array of shape (n_features,) or (n_samples, n_features), optional
+        True where X is observed; what X holds elsewhere, NaN included, is not looked at. Each signal is coded over the
+        atoms on its observed coordinates, brought to unit norm there, and its coefficients are those of the whole
+        atoms, which must have unit norm.
     init : array or sparse array of shape (n_samples, n_components), optional
         Codes to start from; not for "lars", whose path starts at zero.
     tol : float, default=1e-9
@@ -85,7 +90,8 @@ def batch_lasso(
     ------
     ValueError
         If X or the dictionary is empty or not finite, if their widths differ, if an atom is zero, if `alpha`,
-        `l2_reg`, `weights` or `tol` is negative or not finite, or if `gram` or `init` has the wrong shape.
+        `l2_reg`, `weights` or `tol` is negative or not finite, if `gram`, `mask` or `init` has the wrong shape, or if
+        there is a mask and an atom is not of unit norm.
 
     Warns
     -----
@@ -116,37 +122,37 @@ def batch_lasso(
     >>> batch_lasso([[3.0, 0.5, -2.0]], np.eye(3), alpha=1.0)
     array([[ 2.,  0., -1.]])
     """
-    X, D = _inputs.check_signals(X, dictionary)
+    X, D = _inputs.check_signals(X, dictionary, finite=mask is None)
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {tuple(SOLVERS)}, got {solver!r}")
     for name, value in (("alpha", alpha), ("l2_reg", l2_reg), ("tol", tol)):
         check_positive(value, name, allow_zero=True)
     check_count(max_iter, "max_iter")
-    _inputs.check_no_zero_atom(_inputs.row_norms(D))
+    norms = _inputs.check_no_zero_atom(_inputs.row_norms(D))
+    mask = None if mask is None else _masks.check_mask(mask, X)
+    if mask is not None and np.abs(norms - 1).max() > _inputs.UNIT_NORM_TOL:
+        raise ValueError(f"with a mask, atoms must have unit norm; row {np.abs(norms - 1).argmax()} has not")
     if gram is not None:
         gram = _inputs.check_gram(gram, D)
     weights = check_weights(weights, D.shape[0])
     if solver == "lars":
         check_for_path(weights, init)
     init = None if init is None else check_codes(init, (X.shape[0], D.shape[0]), D.dtype)
-    n_threads = effective_n_jobs(n_jobs)
-    with one_blas_thread():
-        G = ridge(_inputs.pad_gram(D, gram), l2_reg)
-    codes, gaps = minimise(
-        X,
-        D,
-        G,
-        alpha,
-        weights,
-        cap=D.shape[0] if l2_reg > 0 or solver == "cd" else min(D.shape),
-        positive=positive,
-        solver=solver,
-        init=init,
-        tol=tol,
-        max_iter=max_iter,
-        sparse_output=sparse_output,
-        n_threads=n_threads,
-    )
+    options = {
+        "positive": positive,
+        "solver": solver,
+        "init": init,
+        "tol": tol,
+        "max_iter": max_iter,
+        "sparse_output": sparse_output,
+        "n_threads": effective_n_jobs(n_jobs),
+    }
+    if mask is not None and mask.ndim == 1:
+        codes, gaps = minimise_observed(X, D, mask, alpha, weights, l2_reg, **options)
+    else:
+        with one_blas_thread():
+            G = _inputs.pad_gram(D, gram)
+        codes, gaps = minimise(X, D, G, alpha, weights, l2_reg, shown=mask, **options)
     warn_unless_solved(gaps, effective_tol(tol, D.dtype), max_iter)
     return (codes, gaps) if return_gap else codes
 
@@ -157,8 +163,9 @@ def minimise(
     G,
     alpha,
     weights=None,
+    l2_reg=0.0,
     *,
-    cap,
+    cap=None,
     solver="active_set",
     positive=False,
     init=None,
@@ -167,12 +174,21 @@ def minimise(
     max_steps=0,
     sparse_output=True,
     n_threads=1,
+    shown=None,
+    columns=None,
+    prior=None,
 ):
-    """:func:`batch_lasso` on checked input: codes and relative gaps. G is padded and holds the ridge penalty.
+    """:func:`batch_lasso` on checked input: codes and relative gaps; G, padded, takes the ridge penalty in place.
 
-    `solver` may be the number of a kernel's solver; `max_steps` is for plain least-angle regression.
+    Of some columns of X, or of what `shown` (as X) shows of each signal. `solver` may be the number of a kernel's
+    solver; `cap` atoms at most are active; `max_steps` is for plain least-angle regression. `prior` (as the codes): the
+    ridge penalty is ``½ l2_reg ‖c − prior‖²``.
     """
     K = D.shape[0]
+    G[np.arange(K), np.arange(K)] += l2_reg
+    if cap is None:
+        cap = K if l2_reg > 0 or solver == "cd" else min(D.shape)
+    Dt = _masks.NO_MASK.astype(D.dtype) if shown is None else _masks.transposed(D, G.shape[1])
     weights = padded(np.ones(K) if weights is None else weights, G.shape[1], D.dtype)
     penalty = padded(alpha * weights[:K].astype(np.float64), G.shape[1], D.dtype)
     gaps = np.empty(X.shape[0])
@@ -180,10 +196,17 @@ def minimise(
     number = SOLVERS.get(solver, solver)
 
     def code(rows, block, idx, val, nnz):
+        seen = _masks.NO_MASK
+        if shown is not None:
+            seen = np.ascontiguousarray(shown[rows]).view(np.uint8)
+            block = np.where(shown[rows], block, 0)
         kernel.lasso(
             block,
             D,
             G,
+            Dt,
+            seen,
+            l2_reg,
             penalty,
             weights,
             alpha,
@@ -193,6 +216,7 @@ def minimise(
             max_iter,
             max_steps,
             tol,
+            *towards(prior, rows, l2_reg, D.dtype),
             *start_of(init, rows, D.dtype),
             idx,
             val,
@@ -203,8 +227,37 @@ def minimise(
 
     cost = COST.get(solver, COST["lars"])
     with one_blas_thread():
-        codes = collect(X, K, cap, code, sparse_output=sparse_output, cost=cost, dtype=D.dtype)
+        codes = collect(X, K, cap, code, sparse_output=sparse_output, cost=cost, dtype=D.dtype, columns=columns)
     return codes, gaps
+
+
+def minimise_observed(X, D, mask, alpha, weights, l2_reg, *, init, sparse_output, **options):
+    """All signals under one mask: the atoms on its coordinates, of unit norm there, and back."""
+    n, K = X.shape[0], D.shape[0]
+    D_seen, left = _masks.observed_atoms(D, mask)
+    if left.size == 0:
+        return _masks.nothing(n, K, D.dtype, sparse_output), np.zeros(n)
+    norms = _inputs.row_norms(D_seen)
+    if init is not None:
+        init = csr_array(init[:, left].multiply(norms)).astype(D.dtype)
+        init.sort_indices()
+    with one_blas_thread():
+        D_seen = (D_seen / norms[:, None]).astype(D.dtype)
+        G = _inputs.pad_gram(D_seen)
+    codes, gaps = minimise(
+        X, D_seen, G, alpha, weights[left], l2_reg, init=init, sparse_output=True, columns=mask, **options
+    )
+    codes.data /= norms[codes.indices].astype(D.dtype)
+    codes = _masks.spread(codes, left, K)
+    return (codes if sparse_output else codes.toarray()), gaps
+
+
+def towards(prior: np.ndarray | None, rows: slice, l2_reg: float, dtype):
+    """What ``½ l2_reg ‖c − prior‖²`` adds to the correlations and to the energy of the signals."""
+    if prior is None:
+        return np.empty((0, 0), dtype), np.empty(0)
+    here = np.ascontiguousarray(prior[rows], dtype)
+    return dtype.type(l2_reg) * here, l2_reg * np.einsum("ij,ij->i", here, here, dtype=np.float64)
 
 
 def start_of(init: csr_array | None, rows: slice, dtype):
@@ -224,14 +277,6 @@ def padded(values: np.ndarray, size: int, dtype) -> np.ndarray:
     out = np.full(size, np.inf, dtype)
     out[: len(values)] = values
     return out
-
-
-def ridge(G: np.ndarray, l2_reg: float) -> np.ndarray:
-    """G with l2_reg added to its diagonal (in place: G is the caller's own)."""
-    if l2_reg:
-        K = G.shape[0]
-        G[np.arange(K), np.arange(K)] += l2_reg
-    return G
 
 
 def effective_tol(tol: float, dtype) -> float:

@@ -7,10 +7,11 @@ from scipy.sparse import csr_array
 
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._ext import omp as kernel
-from sparsela.coding import _inputs
+from sparsela.coding import _inputs, _masks
 from sparsela.coding._codes import collect
 
 VARIANTS = ("omp", "ormp")
+PRECISIONS = ("input", "mixed")
 
 
 def batch_omp(
@@ -21,6 +22,8 @@ def batch_omp(
     tol=None,
     variant: str = "omp",
     gram=None,
+    mask=None,
+    precision: str = "input",
     sparse_output: bool = False,
     n_jobs: int | None = None,
     return_residual: bool = False,
@@ -45,6 +48,12 @@ def batch_omp(
         made orthogonal to those already taken (order-recursive matching pursuit, also called OLS).
     gram : array of shape (n_components, n_components), optional
         ``dictionary @ dictionary.T`` where it is at hand.
+    mask : bool array of shape (n_features,) or (n_samples, n_features), optional
+        True where X is observed; what X holds elsewhere, NaN included, is not looked at. Each signal is coded over the
+        atoms on its observed coordinates, normalised there, and its coefficients are those of the whole atoms.
+    precision : {"input", "mixed"}, default="input"
+        "mixed", for float64 input: choose the atoms in float32, then solve for their coefficients in float64. About
+        twice as fast; another atom is chosen where two are equal to seven digits. Not with a mask for each signal.
     sparse_output : bool, default=False
         Return a CSR array with sorted indices and no explicit zero.
     n_jobs : int, optional
@@ -57,13 +66,13 @@ def batch_omp(
     codes : ndarray or csr_array of shape (n_samples, n_components)
         ``codes @ dictionary`` approximates X.
     residuals : ndarray of shape (n_samples,)
-        Squared residual norms, recomputed from the codes. Only with ``return_residual=True``.
+        Squared residual norms on what is observed, recomputed from the codes. Only with ``return_residual=True``.
 
     Raises
     ------
     ValueError
         If X or the dictionary is empty or not finite, if their widths differ, if an atom is zero, if
-        `n_nonzero_coefs` or `tol` is out of range, or `gram` has the wrong shape or is not symmetric.
+        `n_nonzero_coefs` or `tol` is out of range, or `gram` or `mask` has the wrong shape.
 
     Notes
     -----
@@ -71,6 +80,9 @@ def batch_omp(
     correlations of a block of signals come from one matrix product; then each signal is coded on its row of them with
     the Gram matrix alone, in O(n_components · k²), by a triangular factor that grows by a row a step. Ties go to the
     atom of lowest index. A signal stops early when the next atom lies in the span of those it has.
+
+    A mask for each signal makes no Gram matrix for each: the rows that a signal uses are corrected for its hidden
+    coordinates, O(min(observed, hidden) · n_components) each.
 
     Memory: X, the codes and a few MB; X is walked in blocks.
 
@@ -89,14 +101,27 @@ def batch_omp(
     >>> batch_omp([[3.0, 0.0, -2.0, 1.0]], D, n_nonzero_coefs=2)
     array([[ 3.,  0., -2.,  0.]])
     """
-    X, D = _inputs.check_signals(X, dictionary)
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {VARIANTS}, got {variant!r}")
+    X, D = _inputs.check_signals(X, dictionary, finite=mask is None)
+    for name, value, choices in (("variant", variant, VARIANTS), ("precision", precision, PRECISIONS)):
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {choices}, got {value!r}")
     k, bound = stopping_rule(n_nonzero_coefs, tol, X.shape[0], *D.shape)
-    n_threads = effective_n_jobs(n_jobs)
+    mask = None if mask is None else _masks.check_mask(mask, X)
+    mixed = precision == "mixed" and D.dtype == np.float64
+    if mixed and mask is not None and mask.ndim == 2:
+        raise ValueError('precision="mixed" takes no mask for each signal; give one for all, or precision="input"')
+    options = {
+        "variant": variant,
+        "sparse_output": sparse_output,
+        "n_threads": effective_n_jobs(n_jobs),
+        "return_residual": return_residual,
+        "mixed": mixed,
+    }
+    if mask is not None and mask.ndim == 1:
+        return pursue_observed(X, D, mask, k, bound, **options)
     with one_blas_thread():
         atoms = _inputs.unit_atoms(D, gram)
-    return pursue(X, atoms, k, bound, variant, sparse_output, n_threads, return_residual)
+    return pursue(X, atoms, k, bound, shown=mask, **options)
 
 
 def stopping_rule(n_nonzero_coefs, tol, n_samples: int, n_atoms: int, n_features: int):
@@ -113,36 +138,40 @@ def pursue(
     atoms: _inputs.Atoms,
     k: np.ndarray,
     tol: np.ndarray | None,
-    variant: str,
-    sparse_output: bool,
-    n_threads: int,
+    *,
+    variant: str = "omp",
+    sparse_output: bool = True,
+    n_threads: int = 1,
     return_residual: bool = False,
+    shown: np.ndarray | None = None,
+    columns: np.ndarray | None = None,
+    mixed: bool = False,
 ):
-    """:func:`batch_omp` on checked input."""
+    """:func:`batch_omp` on checked input; of some columns of X, or of what `shown` (as X) shows of each signal."""
     D, G, norms = atoms
     residuals = np.empty(X.shape[0] if return_residual else 0)
     bound = np.zeros(1) if tol is None else tol
+    if mixed:
+        run = in_mixed_precision(D, G)
+    else:
+        Dt = _masks.NO_MASK.astype(D.dtype) if shown is None else _masks.transposed(D, G.shape[1])
+
+        def run(rows, block, *rest):
+            seen = _masks.NO_MASK
+            if shown is not None:
+                seen = np.ascontiguousarray(shown[rows]).view(np.uint8)
+                block = np.where(shown[rows], block, 0)
+            kernel.omp(block, D, G, Dt, seen, *rest)
 
     def code(rows, block, idx, val, nnz):
-        kernel.omp(
-            block,
-            D,
-            G,
-            k if k.size == 1 else k[rows],
-            bound if bound.size == 1 else bound[rows],
-            tol is not None,
-            variant == "ormp",
-            idx,
-            val,
-            nnz,
-            residuals[rows],
-            n_threads,
-        )
+        here_k, here_tol = (a if a.size == 1 else a[rows] for a in (k, bound))
+        rest = (here_k, here_tol, tol is not None, variant == "ormp", idx, val, nnz, residuals[rows], n_threads)
+        run(rows, block, *rest)
         if norms is not None:
             filled = np.arange(val.shape[1]) < nnz[:, None]
             val[filled] /= norms[idx[filled]]
 
-    depth, m = int(k.max()), X.shape[1]
+    depth, m = int(k.max()), D.shape[1]
     with one_blas_thread():
         codes = collect(
             X,
@@ -150,7 +179,50 @@ def pursue(
             depth,
             code,
             sparse_output=sparse_output,
-            cost=1 + depth * (depth + 1) // (2 * m),
+            cost=1 + depth * (depth + 1) // (2 * m) + (0 if shown is None else depth),
             dtype=D.dtype,
+            columns=columns,
         )
+    return (codes, residuals) if return_residual else codes
+
+
+def in_mixed_precision(D: np.ndarray, G: np.ndarray):
+    """The kernel that chooses in float32 and solves in float64, on signals brought to float32's range."""
+    D32 = D.astype(np.float32)
+    G32 = _inputs.pad_gram(D32)
+
+    def run(rows, block, k, tol, has_tol, ormp, idx, val, nnz, residuals, n_threads):
+        peak = max(block.max(), -block.min())
+        exponent = int(np.frexp(peak)[1]) if not 1e-12 < peak < 1e12 and peak > 0 else 0
+        if exponent:
+            block, tol = np.ldexp(block, -exponent), np.ldexp(tol, -2 * exponent)
+        kernel.omp_mixed(block, D, G, D32, G32, k, tol, has_tol, ormp, idx, val, nnz, residuals, n_threads)
+        if exponent:
+            np.ldexp(val, exponent, out=val)
+            np.ldexp(residuals, 2 * exponent, out=residuals)
+
+    return run
+
+
+def pursue_observed(X, D, mask: np.ndarray, k, tol, *, sparse_output: bool, return_residual: bool, **options):
+    """All signals under one mask: the dictionary on its coordinates, and back."""
+    n, K = X.shape[0], D.shape[0]
+    D_seen, left = _masks.observed_atoms(D, mask)
+    if left.size == 0:
+        codes = _masks.nothing(n, K, D.dtype, sparse_output)
+        energy = np.einsum("ij,ij->i", X[:, mask], X[:, mask], dtype=np.float64)
+        return (codes, energy) if return_residual else codes
+    with one_blas_thread():
+        atoms = _inputs.unit_atoms(D_seen)
+    codes, residuals = pursue(
+        X,
+        atoms,
+        np.minimum(k, min(D_seen.shape)).astype(np.int32),
+        tol,
+        sparse_output=sparse_output,
+        return_residual=True,
+        columns=mask,
+        **options,
+    )
+    codes = _masks.spread(codes, left, K)
     return (codes, residuals) if return_residual else codes

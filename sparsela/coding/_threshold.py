@@ -60,7 +60,7 @@ def threshold_encode(
 
     Notes
     -----
-    With A = X Dᵀ: ``sign(A) max(|A| − alpha, 0)``, ``A [|A| > alpha]``, or the k largest |A| of each row. It is the
+    With A = X Dᵀ: ``sign(A) max(|A| − alpha, 0)``, ``A [|A| > alpha]``, or the k largest ``|A|`` of each row. It is the
     first step of a proximal gradient method, good enough for features and far cheaper than a sparse solve:
     O(n_samples · n_features · n_components) in one matrix product.
 

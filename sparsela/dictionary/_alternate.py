@@ -87,9 +87,7 @@ def fit_of(X: np.ndarray, D: np.ndarray, codes: csr_array) -> Fit:
 
 def code(X, D, k, tol, n_threads: int, last: Fit | None) -> csr_array:
     """Batch-OMP codes; a signal that had a better code under these atoms keeps it (greedy coding is not monotone)."""
-    codes, energy = pursue(
-        X, Atoms(D, pad_gram(D), None), k, tol, "omp", sparse_output=True, n_threads=n_threads, return_residual=True
-    )
+    codes, energy = pursue(X, Atoms(D, pad_gram(D), None), k, tol, n_threads=n_threads, return_residual=True)
     if last is None:
         return codes
     worse = energy > np.einsum("ij,ij->i", last.R, last.R, dtype=np.float64)

@@ -10,13 +10,13 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.linalg import LinearOperator
 
+from sparsela._core.random import random_stream
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._core.validation import check_count, check_positive
 from sparsela.coding._inputs import check_real, row_norms
 from sparsela.dictionary._alternate import Cleaning, alternate, code, stands_still
 from sparsela.dictionary._ksvd import sweeper
-from sparsela.dictionary._learner import random_stream
 from sparsela.dictionary._metric import metric_of
 from sparsela.dictionary._start import ZERO_ROW, fill, initial_atoms
 

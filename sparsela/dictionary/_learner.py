@@ -7,23 +7,16 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.progress import check_verbose
+from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela.coding._estimators import DictionaryTransformer
 from sparsela.coding._omp import batch_omp, stopping_rule
 from sparsela.dictionary._alternate import Cleaning, alternate
 from sparsela.dictionary._start import STARTS, initial_atoms, orient
-
-
-def random_stream(random_state) -> np.random.RandomState:
-    """A RandomState from None, an int, a RandomState or a Generator (one draw of which seeds it)."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(random_state.integers(2**32))
-    return check_random_state(random_state)
 
 
 class DictionaryLearner(DictionaryTransformer):
@@ -36,7 +29,7 @@ class DictionaryLearner(DictionaryTransformer):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "dict_init": [StrOptions(set(STARTS)), "array-like"],
         "random_state": ["random_state", np.random.Generator],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     }
 
     def _validate(self, X) -> np.ndarray:

@@ -11,13 +11,14 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sparsela._core.progress import progress_bar
+from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._ext import atoms as kernel
 from sparsela.coding._encode import LASSO_SOLVERS
 from sparsela.coding._inputs import Atoms, pad_gram, row_norms
 from sparsela.coding._lasso import batch_lasso, minimise
 from sparsela.coding._omp import VARIANTS, batch_omp, pursue, stopping_rule
-from sparsela.dictionary._learner import DictionaryLearner, random_stream
+from sparsela.dictionary._learner import DictionaryLearner
 from sparsela.dictionary._start import ZERO_ROW, fill, initial_atoms
 from sparsela.dictionary._users import add_normal_equations
 
@@ -307,7 +308,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         G = pad_gram(D)
         if not self.fit_algorithm.startswith("lasso"):
             k, _ = stopping_rule(self.n_nonzero_coefs, None, X.shape[0], *D.shape)
-            return pursue(X, Atoms(D, G, None), k, None, self.fit_algorithm, True, n_threads)
+            return pursue(X, Atoms(D, G, None), k, None, variant=self.fit_algorithm, n_threads=n_threads)
         solver = LASSO_SOLVERS[self.fit_algorithm]
         return minimise(
             X,

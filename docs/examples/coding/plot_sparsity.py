@@ -8,6 +8,7 @@ How many atoms does an 8 × 8 patch of a photograph need, and which coder choose
 # %%
 # Tile the photograph, set the mean of each tile aside, and learn 256 atoms for the rest from overlapping patches.
 
+# sphinx_gallery_thumbnail_number = 2
 import time
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,7 @@ some = image_patches(image, 8, n_patches=20_000, random_state=0)
 D = KSVD(256, n_nonzero_coefs=5, max_iter=15, random_state=0).fit(some).components_
 
 # %%
-# One, two, five, ten atoms a tile.
+# One, two, five, ten atoms a tile, and the share of the tiles' energy that they carry.
 
 
 def as_image(rows):
@@ -46,7 +47,7 @@ for ax, k in zip(axes, (1, 2, 5, 10), strict=False):
     codes = batch_omp(X, D, n_nonzero_coefs=k, sparse_output=True)
     rebuilt = codes @ D
     ax.imshow(as_image(rebuilt + means)[roof], cmap="gray", vmin=0, vmax=1)
-    ax.set_title(f"{k} atom{'s'[: k > 1]} a tile: {1 - share(X - rebuilt):.0%} of it")
+    ax.set_title(f"{k} atom{'s'[: k > 1]} a tile: {1 - share(X - rebuilt):.0%}")
 axes[-1].imshow(image[roof], cmap="gray", vmin=0, vmax=1)
 axes[-1].set_title("All 64 pixels a tile")
 for ax in axes:
@@ -83,18 +84,27 @@ def pursuit(variant):
     return lambda k: batch_omp(X, D, n_nonzero_coefs=k, variant=variant, sparse_output=True)
 
 
+def to_residual(tol):
+    return batch_omp(X, D, tol=tol, sparse_output=True)
+
+
+def lasso(alpha):
+    return batch_lasso(X, D, alpha=alpha, sparse_output=True)
+
+
 curves = {
     "OMP, k atoms": course(pursuit("omp"), range(1, 13)),
     "ORMP, k atoms": course(pursuit("ormp"), range(1, 13)),
-    "OMP, to a residual": course(lambda tol: batch_omp(X, D, tol=tol, sparse_output=True), np.geomspace(1.5, 0.05, 12)),
-    "Lasso": course(lambda alpha: batch_lasso(X, D, alpha=alpha, sparse_output=True), np.geomspace(0.6, 0.06, 12)),
+    "OMP, to a residual": course(to_residual, np.geomspace(1.5, 0.05, 12)),
+    "Lasso": course(lasso, np.geomspace(0.6, 0.06, 12)),
 }
 _, _, codes = curves["Lasso"]
 curves["Lasso, debiased"] = [(c.nnz / len(X), share(debiased(c))) for c in codes], None, None
 
 figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for (name, (points, seconds, _)), style in zip(curves.items(), ("o-", "s-", "d-", "^:", "^-"), strict=True):
-    ax.plot(*np.transpose(points), style, markersize=4, label=name if seconds is None else f"{name}: {seconds:.2f} s")
+    label = name if seconds is None else f"{name}: {seconds:.2f} s"
+    ax.plot(*np.transpose(points), style, markersize=4, label=label)
 ax.set(
     xlabel="mean number of atoms a tile",
     ylabel="squared error, share of the energy",

@@ -113,7 +113,7 @@ ax.set(
     title=f"One pass over 20,000 patches: {theirs[0][-1] / ours[0][-1]:.0f} times sooner, "
     f"objectives within {abs(theirs[1][-1] / ours[1][-1] - 1):.1%}",
 )
-ax.legend(loc="lower left")
+figure.legend(loc="outside lower center", ncols=2)
 
 # %%
 # **When not to use it.** Atoms describe the patches that they were learned from: for one small image, or where speed of

@@ -77,7 +77,7 @@ def roughness(D):
     return sum(abs(np.diff(D.reshape(-1, SIDE, SIDE), axis=axis)).sum(axis=(1, 2)) for axis in (1, 2))
 
 
-figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), width_ratios=[640, 640, 427], layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(15, 4.15), width_ratios=[640, 640, 427], layout="constrained")
 show(axes[0], noisy, f"Noisy: {psnr(noisy):.1f} dB")
 show(axes[1], with_learned, f"Denoised with learned atoms: {psnr(with_learned):.1f} dB")
 show(axes[2], mosaic(learned[np.argsort(roughness(learned))]), "256 atoms, learned from the noisy image", -1, 1)
