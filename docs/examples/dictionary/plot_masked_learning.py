@@ -30,7 +30,7 @@ SIZES = [32, 64, 128, 256]
 
 def learn(n_components, objective):
     return MaskedDictionaryLearning(
-        n_components, n_nonzero_coefs=5, objective=objective, max_iter=300, random_state=0
+        n_components, n_nonzero_coefs=5, objective=objective, max_iter=200, random_state=0
     ).fit(X)
 
 
