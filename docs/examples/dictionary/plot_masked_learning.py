@@ -80,4 +80,4 @@ axes[2].legend()
 # **When not to use it.** With few atoms there is no room for noise and nothing to protect from: on the left of the
 # curves reconstruction predicts better, for masking holds the codes fixed in its gradient and pays for it. And if all
 # you want is a small error on signals like those you have, that is what reconstruction is for (:class:`KSVD
-# <sparsela.dictionary.KSVD>` reaches it in a tenth of the passes).
+# <sparsela.dictionary.KSVD>` comes as low in a tenth of the passes).
