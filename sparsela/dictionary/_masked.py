@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -13,8 +14,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sparsela._core.progress import iterate
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela.coding._inputs import Atoms, pad_gram, row_norms
-from sparsela.coding._omp import pursue
+from sparsela.coding._inputs import row_norms
+from sparsela.coding._omp import pursue_observed
 from sparsela.dictionary._learner import DictionaryLearner
 from sparsela.dictionary._start import initial_atoms
 
@@ -93,8 +94,9 @@ class MaskedDictionaryLearning(DictionaryLearner):
 
     Its limits: with few spare atoms, or a start at the truth, there is little to protect from. Started at 90 true atoms
     and 210 spare ones in 60 dimensions, hiding a fifth ends 10 to 20 % farther from the truth than reconstruction does;
-    hiding a tenth, with 180 spare ones, as far. Hidden coordinates must be predictable from visible ones: sparse spikes
-    are not.
+    hiding a tenth, with 180 spare ones, as far. With no more atoms than features the gradient, for which the codes
+    stand still, may even raise the error that it is of: look at `error_`. And hidden coordinates must be predictable
+    from visible ones: sparse spikes are not.
 
     References
     ----------
@@ -220,16 +222,13 @@ class MaskedDictionaryLearning(DictionaryLearner):
 
     def _view(self, rng: np.random.RandomState, m: int) -> View:
         if self.objective == "reconstruction":
-            return View(None, None)
-        order = rng.permutation(m)
-        hidden = n_hidden(m, self.mask_fraction)
-        return View(np.sort(order[hidden:]), np.sort(order[:hidden]))
+            return whole(m)
+        return hiding(rng.permutation(m)[: n_hidden(m, self.mask_fraction)], m)
 
     def _objective(self, X, D):
         k, n_threads = self._sparsity(*D.shape), effective_n_jobs(self.n_jobs)
-        views = [View(None, None)]
-        if self.objective == "masked":
-            views = partition(X.shape[1], n_hidden(X.shape[1], self.mask_fraction))
+        m = X.shape[1]
+        views = [whole(m)] if self.objective == "reconstruction" else partition(m, n_hidden(m, self.mask_fraction))
         total = np.zeros(len(X))
         with one_blas_thread():
             for view in views:
@@ -238,17 +237,23 @@ class MaskedDictionaryLearning(DictionaryLearner):
         return total / len(views)
 
 
-@dataclass(frozen=True)
-class View:
-    """Which coordinates the coder sees, and on which it is judged: indices, None for all."""
+class View(NamedTuple):
+    """Which coordinates the coder sees, and on which it is judged: bool arrays."""
 
-    visible: np.ndarray | None
-    judging: np.ndarray | None
+    visible: np.ndarray
+    judging: np.ndarray
 
 
-def columns(A: np.ndarray, which: np.ndarray | None) -> np.ndarray:
-    """These columns of A, in C order."""
-    return A if which is None else np.take(A, which, axis=1)
+def whole(m: int) -> View:
+    """All coordinates are seen, and judge."""
+    return View(np.ones(m, bool), np.ones(m, bool))
+
+
+def hiding(which: np.ndarray, m: int) -> View:
+    """These coordinates are hidden, and judge."""
+    hidden = np.zeros(m, bool)
+    hidden[which] = True
+    return View(~hidden, hidden)
 
 
 def n_hidden(m: int, mask_fraction: float) -> int:
@@ -259,27 +264,17 @@ def n_hidden(m: int, mask_fraction: float) -> int:
 def partition(m: int, hidden: int) -> list[View]:
     """Views that hide each coordinate once, `hidden` of them at a time or one fewer; the same at each call."""
     order = np.random.RandomState(0).permutation(m)
-    parts = np.array_split(order, -(-m // hidden))
-    return [View(np.setdiff1d(order, part), np.sort(part)) for part in parts]
+    return [hiding(part, m) for part in np.array_split(order, -(-m // hidden))]
 
 
 def predict(X: np.ndarray, D: np.ndarray, view: View, k: np.ndarray, n_threads: int) -> tuple[csr_array, np.ndarray]:
-    """Codes Z from the visible coordinates, and their error Z D − X on those that judge."""
-    seen = visible_atoms(columns(D, view.visible))
-    codes = pursue(columns(X, view.visible), seen, k, None, n_threads=n_threads)
-    return codes, codes @ columns(D, view.judging) - columns(X, view.judging)
+    """Codes Z from the visible coordinates, and their error Z D − X on those that judge.
 
-
-def visible_atoms(D: np.ndarray) -> Atoms:
-    """The atoms as far as they are seen, with unit norm; those out of sight are zero and are never taken.
-
-    All atoms move at each step and the coordinates with them, so this Gram matrix is made anew: there is no old one to
-    take the hidden part from.
+    All atoms move at each step, so the Gram matrix of what is seen of them is made anew: there is no old one to take
+    the hidden part from.
     """
-    norms = row_norms(D)
-    norms[norms < OUT_OF_SIGHT] = np.inf
-    D = (D / norms[:, None]).astype(D.dtype)
-    return Atoms(D, pad_gram(D), norms)
+    codes = pursue_observed(X, D, view.visible, k, None, sparse_output=True, return_residual=False, n_threads=n_threads)
+    return codes, codes @ D[:, view.judging] - X[:, view.judging]
 
 
 def gradient(codes: csr_array, E: np.ndarray) -> np.ndarray:
@@ -303,9 +298,8 @@ class Adam:
     def at_rest(cls, D: np.ndarray, learning_rate: float) -> Adam:
         return cls(np.zeros_like(D), np.zeros_like(D), learning_rate)
 
-    def step(self, D: np.ndarray, g: np.ndarray, where: np.ndarray | None) -> None:
+    def step(self, D: np.ndarray, g: np.ndarray, where: np.ndarray) -> None:
         """Move D, in place, by the gradient g on these columns and zero on the others; then unit rows."""
-        where = slice(None) if where is None else where
         self.t += 1
         self.mean *= self.beta_1
         self.square *= self.beta_2

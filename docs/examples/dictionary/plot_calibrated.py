@@ -95,4 +95,4 @@ axes[0].legend()
 # **When not to use it.** The factors are as good as the calibration: inputs of another kind fall where W was given up
 # (``weight_error`` says how much of it; here about half). Where storage is scarce the calibrated low rank is as good,
 # simpler, and two dense products; the dictionary wins where there is room for many atoms, and needs sparse products.
-# And where the whole network can be trained again, pruning with fine-tuning goes further than either.
+# Neither knows of the layers around: where the network can be trained on, train it on after the cut.

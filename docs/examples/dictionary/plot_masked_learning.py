@@ -30,7 +30,7 @@ SIZES = [32, 64, 128, 256]
 
 def learn(n_components, objective):
     return MaskedDictionaryLearning(
-        n_components, n_nonzero_coefs=5, objective=objective, max_iter=300, random_state=0
+        n_components, n_nonzero_coefs=5, objective=objective, max_iter=200, random_state=0
     ).fit(X)
 
 
@@ -80,4 +80,4 @@ axes[2].legend()
 # **When not to use it.** With few atoms there is no room for noise and nothing to protect from: on the left of the
 # curves reconstruction predicts better, for masking holds the codes fixed in its gradient and pays for it. And if all
 # you want is a small error on signals like those you have, that is what reconstruction is for (:class:`KSVD
-# <sparsela.dictionary.KSVD>` reaches it in a tenth of the passes).
+# <sparsela.dictionary.KSVD>` comes as low in a tenth of the passes).
