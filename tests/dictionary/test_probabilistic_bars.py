@@ -1,5 +1,7 @@
 """Bars, the field's test: do the probabilistic models find the causes, how many are on, and the noise?"""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -176,3 +178,30 @@ def test_a_kernel_call_is_short(model, monkeypatch):
             step.block(X[rows], None)
             longest = max(longest, time.process_time() - start)
         assert longest < 0.7, (options, longest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["BinarySparseCoding", "SpikeSlabSparseCoding", "MaximalCausesAnalysis"])
+def test_ctrl_c_stops_a_fit_within_a_second(model):
+    code = f"""if 1:
+    import signal, sys, time
+    import numpy as np
+    from sparsela.dictionary import {model}
+
+    def press(signum, frame):
+        raise KeyboardInterrupt
+
+    X = np.abs(np.random.RandomState(0).randn(100_000, 36))
+    signal.signal(signal.SIGALRM, press)
+    asked = time.perf_counter() + 4
+    signal.setitimer(signal.ITIMER_REAL, 4)
+    try:
+        {model}(n_candidates=14, max_active=9, n_steps=10**6, n_jobs=1).fit(X)
+    except KeyboardInterrupt:
+        print(time.perf_counter() - asked)
+    else:
+        sys.exit("it ended by itself")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
