@@ -125,7 +125,7 @@ def test_maximal_bars_where_sums_are_biased():
 
 @pytest.mark.slow
 def test_maximal_bars_of_ten_seeds():
-    """A single run finds them about every second time, so that four of them fail on a seed in ten or twenty."""
+    """A single run finds them about every second time, so that four may fail on one seed of ten."""
     found = 0
     for seed in range(10):
         W, X = maximal_bars(seed)
@@ -133,7 +133,7 @@ def test_maximal_bars_of_ten_seeds():
         recovered = largest_error(W, model.components_) <= 0.5
         assert recovered == (model.sigma_ < 2.2)  # the model knows
         found += recovered
-    assert found >= 8
+    assert found >= 9
 
 
 TRUTH = {  # model -> options, probabilities of the values that are not 0
