@@ -258,11 +258,11 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Their posterior probabilities, among the states that are looked at.
         """
         X, _ = self._validate(X)
-        step = self._fitted_step()
-        top = min(check_count(top, "top"), step.shape.n_states)
-        states = np.empty((len(X), top, len(self.components_)))
-        probabilities = np.empty((len(X), top))
+        H, top = len(self.components_), check_count(top, "top")
         with one_blas_thread():
+            step = self._fitted_step()
+            top = min(top, step.shape.n_states)
+            states, probabilities = np.empty((len(X), top, H)), np.empty((len(X), top))
             for rows in step.blocks(len(X), JOINT_SIZE // step.shape.n_states):
                 found = step.block(X[rows], None, joint=True)
                 states[rows], F = top_states(found.joint, found.perm, step.shape, self._on_values(), top)

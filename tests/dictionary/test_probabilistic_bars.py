@@ -1,5 +1,7 @@
 """Bars, the field's test: do the probabilistic models find the causes, how many are on, and the noise?"""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -123,7 +125,7 @@ def test_maximal_bars_where_sums_are_biased():
 
 @pytest.mark.slow
 def test_maximal_bars_of_ten_seeds():
-    """A single run finds them about every second time, so that four of them fail on a seed in ten or twenty."""
+    """A single run finds them about every second time, so that four may fail on one seed of ten."""
     found = 0
     for seed in range(10):
         W, X = maximal_bars(seed)
@@ -131,7 +133,7 @@ def test_maximal_bars_of_ten_seeds():
         recovered = largest_error(W, model.components_) <= 0.5
         assert recovered == (model.sigma_ < 2.2)  # the model knows
         found += recovered
-    assert found >= 8
+    assert found >= 9
 
 
 TRUTH = {  # model -> options, probabilities of the values that are not 0
@@ -176,3 +178,30 @@ def test_a_kernel_call_is_short(model, monkeypatch):
             step.block(X[rows], None)
             longest = max(longest, time.process_time() - start)
         assert longest < 0.7, (options, longest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["BinarySparseCoding", "SpikeSlabSparseCoding", "MaximalCausesAnalysis"])
+def test_ctrl_c_stops_a_fit_within_a_second(model):
+    code = f"""if 1:
+    import signal, sys, time
+    import numpy as np
+    from sparsela.dictionary import {model}
+
+    def press(signum, frame):
+        raise KeyboardInterrupt
+
+    X = np.abs(np.random.RandomState(0).randn(100_000, 36))
+    signal.signal(signal.SIGALRM, press)
+    asked = time.perf_counter() + 4
+    signal.setitimer(signal.ITIMER_REAL, 4)
+    try:
+        {model}(n_candidates=14, max_active=9, n_steps=10**6, n_jobs=1).fit(X)
+    except KeyboardInterrupt:
+        print(time.perf_counter() - asked)
+    else:
+        sys.exit("it ended by itself")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.0
