@@ -10,8 +10,6 @@ from sklearn.datasets import load_sample_image
 
 from sparsela.datasets import image_patches
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 
 @pytest.fixture(scope="session")
 def china():
