@@ -39,6 +39,11 @@ class Operator:
 
     explicit = False
 
+    @property
+    def entries(self) -> np.ndarray | sp.csr_array:
+        """The matrix itself, an ndarray or a csr_array that nobody may change; of explicit operators alone."""
+        raise AttributeError(f"{type(self).__name__} is known by its products alone")
+
     def __init__(self, wrapped: Any, shape: tuple[int, int], dtype: np.dtype):
         self.wrapped = wrapped
         self.shape = shape
@@ -134,6 +139,10 @@ class DenseOperator(Operator):
         self._A = array.astype(self.dtype, copy=False)
         check_finite(self._A, name)
 
+    @property
+    def entries(self):
+        return self._A
+
     def _apply(self, x):
         return self._A @ x
 
@@ -194,6 +203,10 @@ class SparseOperator(Operator):
         if self._csc is None:
             self._csc = self._csr.tocsc()
         return self._csc
+
+    @property
+    def entries(self):
+        return self.csr
 
     def _apply(self, x):
         return self.csr @ x
@@ -305,6 +318,10 @@ class CountingOperator(Operator):
         self.n_matvec = 0
         self.n_rmatvec = 0
         super().__init__(self._inner.wrapped, self._inner.shape, self._inner.dtype)
+
+    @property
+    def entries(self):
+        return self._inner.entries
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
         """``A x``, counted."""
