@@ -2,20 +2,31 @@
 
 Greedy and thresholding methods are told the number of non-zeros:
 
-- :func:`nst_ht_fb`, :func:`nst_ht`: null-space tuning; preconditioned, and fit for a million unknowns behind an operator.
+- :func:`nst_ht_fb`, :func:`nst_ht`: null-space tuning; preconditioned, and fit for a million unknowns.
 - :func:`adaptive_nst_ht_fb`: the same without the number of non-zeros.
 - :func:`iht`, :func:`niht`, :func:`htp`: hard thresholding.
 - :func:`omp`, :func:`cosamp`, :func:`subspace_pursuit`: one column at a time; merge and prune.
+
+Problems are solved to a proof of optimality, or nearly:
+
+- :func:`fista`, :func:`ista`: ``½‖y − A x‖² + alpha ‖x‖₁`` to a duality gap, or any penalty of the module ``prox``.
+- :func:`bpdn`, :func:`lasso_ball`, :func:`basis_pursuit`: ℓ1 under a bound on the residual, the reverse, exactly.
+- :func:`reweighted_l1`, :func:`irls`: beyond ℓ1, by a sequence of weighted problems.
 
 ``A`` is a dense array, a sparse one or a LinearOperator (:class:`PartialDCT`, :class:`PartialWHT`,
 :class:`PartialFourier` are ready-made); it is never copied, made dense or changed.
 """
 
 from sparsela._core.operators import CountingOperator
+from sparsela.recovery import prox
+from sparsela.recovery._basis_pursuit import basis_pursuit
+from sparsela.recovery._fista import fista, ista
 from sparsela.recovery._nst import adaptive_nst_ht_fb, nst_ht, nst_ht_fb
 from sparsela.recovery._omp import omp
 from sparsela.recovery._operators import PartialDCT, PartialFourier, PartialWHT
+from sparsela.recovery._pareto import bpdn, lasso_ball
 from sparsela.recovery._pursuits import cosamp, subspace_pursuit
+from sparsela.recovery._reweighted import irls, reweighted_l1
 from sparsela.recovery._thresholding import htp, iht, niht
 
 __all__ = [
@@ -24,12 +35,20 @@ __all__ = [
     "PartialFourier",
     "PartialWHT",
     "adaptive_nst_ht_fb",
+    "basis_pursuit",
+    "bpdn",
     "cosamp",
+    "fista",
     "htp",
     "iht",
+    "irls",
+    "ista",
+    "lasso_ball",
     "niht",
     "nst_ht",
     "nst_ht_fb",
     "omp",
+    "prox",
+    "reweighted_l1",
     "subspace_pursuit",
 ]

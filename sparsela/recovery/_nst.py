@@ -12,7 +12,16 @@ from sparsela._core.prox import top_k
 from sparsela._core.results import RecoveryResult
 from sparsela._core.validation import check_count, check_positive, check_sparsity
 from sparsela.recovery._least_squares import Fit, on_support
-from sparsela.recovery._problem import Course, Outcome, applications, check_start, course, measured, solve_targets
+from sparsela.recovery._problem import (
+    Course,
+    Outcome,
+    applications,
+    check_start,
+    course,
+    measured,
+    solve_targets,
+    threads_for,
+)
 from sparsela.recovery._row_space import pseudo_inverse
 
 FEEDBACKS = ("exact", "suboptimal")
@@ -98,7 +107,8 @@ def nst_ht(
     run = course(
         "nst_ht", tol=tol, max_iter=max_iter, verbose=verbose, callback=callback, return_history=return_history
     )
-    back, D = tuning(A, y, step, row_gram)
+    with threads_for(A):
+        back, D = tuning(A, y, step, row_gram)
 
     def one(A, y, x0, target):
         return thresholded(A, y, k, back, D, x0, target, run, feedback=None)
@@ -207,7 +217,8 @@ def nst_ht_fb(
     run = course(
         "nst_ht_fb", tol=tol, max_iter=max_iter, verbose=verbose, callback=callback, return_history=return_history
     )
-    back, D = tuning(A, y, step, row_gram)
+    with threads_for(A):
+        back, D = tuning(A, y, step, row_gram)
     weight = eigenvalue_step(A, k, back) if feedback == "suboptimal" else None
 
     def one(A, y, x0, target):
@@ -311,7 +322,8 @@ def adaptive_nst_ht_fb(
         callback=callback,
         return_history=return_history,
     )
-    back, D = tuning(A, y, step, row_gram)
+    with threads_for(A):
+        back, D = tuning(A, y, step, row_gram)
     weight = eigenvalue_step(A, most, back) if feedback == "suboptimal" else None
 
     def one(A, y, x0, target):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,10 @@ import scipy.sparse as sp
 from sparsela._core.operators import CountingOperator, Operator
 from sparsela._core.progress import State, check_verbose, iterate
 from sparsela._core.results import RecoveryResult, support_of
+from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_no_zero_column, check_positive, check_sparsity, check_targets
+
+SMALL_MATRIX = 1 << 18  # entries
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Outcome:
     history: dict[str, np.ndarray] | None = None
     capped: bool = False
     converged: bool | None = None
+    proved: bool = False  # optimal beyond doubt
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,11 @@ class ScaledOperator(Operator):
         super().__init__(A.wrapped, A.shape, A.dtype)
         self.counted, self.explicit = A, A.explicit
         self._inner, self._inverse = A, (1 / scale).astype(np.finfo(A.dtype).dtype)
+
+    @property
+    def entries(self):
+        full = self._inner.entries  # a copy a call: who needs them often keeps them
+        return sp.csr_array(full.multiply(self._inverse)) if sp.issparse(full) else full * self._inverse
 
     def _across(self, x: np.ndarray, support: Any = slice(None)) -> np.ndarray:
         factor = self._inverse[support]
@@ -203,7 +213,8 @@ def solve_targets(
         start = None if starts is None else starts[:, t].copy()
         if start is not None and scale is not None:
             start *= scale
-        outcome = one(A if solver is None else solver, np.ascontiguousarray(columns[:, t]), start, target)
+        with threads_for(A):
+            outcome = one(A if solver is None else solver, np.ascontiguousarray(columns[:, t]), start, target)
         x[:, t] = outcome.x if scale is None else outcome.x / scale
         found.append(outcome)
     residuals = np.array([residual_norm(A, columns[:, t], x[:, t]) for t in range(len(found))])
@@ -213,6 +224,11 @@ def solve_targets(
     if any(capped):
         warn_unconverged(run, sum(capped), len(found), residuals / np.linalg.norm(columns, axis=0))
     return assemble(x, y, found, judged, residuals, A.n_matvec + A.n_rmatvec)
+
+
+def threads_for(A: Operator):
+    """One BLAS thread where A is small: to wake another costs more than it brings."""
+    return one_blas_thread() if A.explicit and A.shape[0] * A.shape[1] <= SMALL_MATRIX else nullcontext()
 
 
 def residual_norm(A: Operator, y: np.ndarray, x: np.ndarray) -> float:

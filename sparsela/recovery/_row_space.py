@@ -27,6 +27,10 @@ class ScaledAdjoint:
         """``A⁺ r``; `correlations`, ``A* r``, where they are known already."""
         return (self.A.rmatvec(r) if correlations is None else correlations) / self.c
 
+    def adjoint(self, w: np.ndarray) -> np.ndarray:
+        """``(A⁺)* w``."""
+        return self.A.matvec(w) / self.c
+
     def leverage(self) -> float:
         """The mean of the diagonal of ``A⁺ A``: each column is taken to have it."""
         return self.A.shape[0] / self.A.shape[1]
@@ -41,6 +45,10 @@ class FactoredGram:
     def apply(self, r: np.ndarray, relative: float, correlations: np.ndarray | None = None) -> np.ndarray:
         """``A⁺ r``."""
         return self.A.rmatvec(scipy.linalg.cho_solve((self.L, True), r, check_finite=False))
+
+    def adjoint(self, w: np.ndarray) -> np.ndarray:
+        """``(A⁺)* w``."""
+        return scipy.linalg.cho_solve((self.L, True), self.A.matvec(w), check_finite=False)
 
     def leverage(self) -> np.ndarray:
         """The diagonal of ``A⁺ A``: ``‖L⁻¹ a_j‖²``, a strip of columns at a time."""
@@ -67,6 +75,10 @@ class SingularVectors:
         """``A⁺ r``."""
         return self.Vh.conj().T @ ((self.U.conj().T @ r) / self.s)
 
+    def adjoint(self, w: np.ndarray) -> np.ndarray:
+        """``(A⁺)* w``."""
+        return self.U @ ((self.Vh @ w) / self.s)
+
     def leverage(self) -> np.ndarray:
         """The diagonal of ``A⁺ A``."""
         return np.einsum("ij,ij->j", self.Vh.conj(), self.Vh).real
@@ -84,6 +96,10 @@ class ConjugateGram:
         """``A⁺ r``, to 0.1 · `relative`; where A has dependent rows, of the part of r in its range."""
         relative = max(0.1 * min(relative, 1.0), 4 * np.finfo(r.dtype).eps)
         return self.A.rmatvec(cg(self.gram, r, rtol=relative, maxiter=10 * self.A.shape[0])[0])
+
+    def adjoint(self, w: np.ndarray) -> np.ndarray:
+        """``(A⁺)* w``."""
+        return cg(self.gram, self.A.matvec(w), rtol=1e-10, maxiter=10 * self.A.shape[0])[0]
 
     def leverage(self) -> float:
         """The mean of the diagonal of ``A⁺ A``: each column is taken to have it."""

@@ -139,7 +139,7 @@ def niht(
     n_nonzero_coefs : int
         Non-zeros k of x, from 1 to min(n_measurements, n_features).
     c : float, default=0.01
-        In (0, 1): where the support changes the step is at most ``(1 − c) ‖Δx‖² / ‖A Δx‖²``, so that the residual falls.
+        In (0, 1): where the support changes the step is at most ``(1 − c) ‖Δx‖² / ‖A Δx‖²``, and the residual falls.
     kappa : float, default=2.0
         Above ``1 / (1 − c)``: a step too long is divided by ``kappa (1 − c)``.
     normalize : bool, default=True

@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 
 def planted(m, n, k, signal, trial, cond=None):
-    """A Gaussian A with entries of variance 1/m (or of the given condition number), y = A x, x; seeded by k and trial."""
+    """A Gaussian A of entries N(0, 1/m), or of the given condition number, y = A x, x; seeded by k and trial."""
     rng = np.random.default_rng(1000 * k + trial)
     A = rng.standard_normal((m, n)) / np.sqrt(m)
     T = rng.choice(n, k, replace=False)
