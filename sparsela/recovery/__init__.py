@@ -12,6 +12,7 @@ Problems are solved to a proof of optimality, or nearly:
 - :func:`fista`, :func:`ista`: ``½‖y − A x‖² + alpha ‖x‖₁`` to a duality gap, or any penalty of the module ``prox``.
 - :func:`bpdn`, :func:`lasso_ball`, :func:`basis_pursuit`: ℓ1 under a bound on the residual, the reverse, exactly.
 - :func:`reweighted_l1`, :func:`irls`: beyond ℓ1, by a sequence of weighted problems.
+- :func:`sbl`: sparse Bayesian learning, with error bars and nothing to set.
 
 ``A`` is a dense array, a sparse one or a LinearOperator (:class:`PartialDCT`, :class:`PartialWHT`,
 :class:`PartialFourier` are ready-made); it is never copied, made dense or changed.
@@ -27,6 +28,7 @@ from sparsela.recovery._operators import PartialDCT, PartialFourier, PartialWHT
 from sparsela.recovery._pareto import bpdn, lasso_ball
 from sparsela.recovery._pursuits import cosamp, subspace_pursuit
 from sparsela.recovery._reweighted import irls, reweighted_l1
+from sparsela.recovery._sbl import sbl
 from sparsela.recovery._thresholding import htp, iht, niht
 
 __all__ = [
@@ -50,5 +52,6 @@ __all__ = [
     "omp",
     "prox",
     "reweighted_l1",
+    "sbl",
     "subspace_pursuit",
 ]

@@ -21,7 +21,7 @@ from sparsela._core.results import RecoveryResult, support_of
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_no_zero_column, check_positive, check_sparsity, check_targets
 
-SMALL_MATRIX = 1 << 18  # entries
+SMALL_MATRIX = 1 << 20  # entries
 
 
 @dataclass
