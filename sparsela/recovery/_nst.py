@@ -269,7 +269,8 @@ def adaptive_nst_ht_fb(
     verbose : {0, 1, 2}, default=0
         Progress bar.
     callback : callable, optional
-        Called with the state of each iteration (``residual_norm``, ``support_change``); a true value stops.
+        Called with the state of each iteration (``residual_norm``, ``support_change``, ``support``, ``coefs``); a true
+        value stops.
     return_history : bool, default=False
         Keep the course of the iteration.
 
@@ -330,6 +331,21 @@ def adaptive_nst_ht_fb(
         return growing(A, y, sizes, back, D, target, run, weight)
 
     return solve_targets(A, y, one, run)
+
+
+def nst_path(A: Any, y: np.ndarray, sizes: list[int], **keywords) -> np.ndarray:
+    """The solutions of :func:`nst_ht_fb` for increasing sizes, (n_features, n_sizes), each started from the one before;
+    A⁺ is prepared once."""
+    A, y = measured(A, y)
+    run = course("nst_ht_fb", **{"tol": 1e-6, "max_iter": 100, **keywords})
+    X, x0 = np.zeros((A.shape[1], len(sizes)), y.dtype), None
+    with threads_for(A):
+        back, D = tuning(A, y, "leverage", "auto")
+        for i, k in enumerate(sizes):
+            x0 = with_feedback(A, y, k, back, D, x0, run.tol * float(np.linalg.norm(y)), run, 2).x
+            X[:, i] = x0
+            x0 = x0.copy()
+    return X
 
 
 def tuning(A: Operator, y: np.ndarray, step: Any, row_gram: Any):
@@ -445,7 +461,9 @@ def growing(A, y, sizes, back, D, target, run: Course, weight) -> Outcome:
         fit = solver.fit(T_new, z[T_new]) if weight is None else gradient_fit(A, y, T_new, z[T_new], weight)
         T = T_new
         norm = np.linalg.norm(fit.r)
-        stop = state.record(residual_norm=float(norm), support_change=changed, n_matvec=applications(A)).stop
+        stop = state.record(
+            residual_norm=float(norm), support_change=changed, n_matvec=applications(A), support=T, coefs=fit.u
+        ).stop
         if norm <= target or stop:
             break
     sizes_of = np.abs(fit.u)
