@@ -2,9 +2,11 @@
 
 - :class:`FactorizedOperator`: a product of sparse factors that multiplies, transposes, slices and saves.
 - :class:`KroneckerSparse`, :class:`Permutation`, :class:`Diagonal`: factors without index arrays.
+- :func:`fwht`: the Walsh–Hadamard transform of any axis, padded to :func:`next_pow2` where its length asks for it.
 """
 
 from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
+from sparsela.transforms._fwht import fwht, next_pow2
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
 
@@ -14,4 +16,6 @@ __all__ = [
     "FactorizedOperator",
     "KroneckerSparse",
     "Permutation",
+    "fwht",
+    "next_pow2",
 ]
