@@ -1,6 +1,6 @@
 # Walsh-Hadamard transforms in place, for kernels that transform data of their own (sketch). n is a power of two.
 #   transform_row: x (n) contiguous; x = scale H x.
-#   transform_columns: x (n, width) in C order; x = scale H x.
+#   transform_columns: x (n, width) in C order, width a multiple of 16; x = scale H x.
 
 ctypedef fused real:
     float

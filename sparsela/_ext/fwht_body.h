@@ -1,7 +1,7 @@
 /* Walsh-Hadamard transforms of rows and strips of columns. Included by fwht_kernel.c once for each element type, with
  * ITEM_BITS = log2 sizeof(REAL) defined beside REAL and TAG.
  *
- * One building block, `group`: load R vectors, the stages inside each vector (for rows), the stages between them, store.
+ * One building block, `group`: load R vectors, the stages inside each (for rows), the stages between them, store.
  * The vectors are named variables: an array of them is spilled to the stack by gcc, 20 times slower. */
 #include "simd.h"
 
@@ -12,6 +12,18 @@
 #define MAX_BITS 4 /* stages of a pass: sixteen vectors in 32 registers */
 #else
 #define MAX_BITS 3
+#endif
+
+/* The sum and the difference of a pair on different ports where these differ (AMD): a - b as a fused product with -1,
+ * hidden from the compiler, which would fold it. It rounds as a - b does. */
+#ifdef __FMA__
+#define MINUS_ONE                                                                                                      \
+    vec minus_one = vec_set1(-1);                                                                                      \
+    __asm__("" : "+v"(minus_one))
+#define DIFFERENCE(a, b) ((b) * minus_one + (a))
+#else
+#define MINUS_ONE
+#define DIFFERENCE(a, b) ((a) - (b))
 #endif
 
 #define SIXTEEN(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
@@ -67,6 +79,7 @@ static inline __attribute__((always_inline)) vec SL_NAME(inside)(vec x, const in
 static inline __attribute__((always_inline)) void SL_NAME(group)(
     const int R, const int inner, const int scaled, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, vec scale)
 {
+    MINUS_ONE;
 #define DECLARE(v) vec a##v = {0};
     SIXTEEN(DECLARE)
 #undef DECLARE
@@ -80,7 +93,7 @@ static inline __attribute__((always_inline)) void SL_NAME(group)(
 #undef LOAD
 #define PAIR(u, v)                                                                                                     \
     if (v < R) {                                                                                                       \
-        const vec difference = a##u - a##v;                                                                            \
+        const vec difference = DIFFERENCE(a##u, a##v);                                                                 \
         a##u = a##u + a##v;                                                                                            \
         a##v = difference;                                                                                             \
     }
@@ -102,33 +115,14 @@ static inline __attribute__((always_inline)) void SL_NAME(group)(
 #define SIXTEENFOLD(CASE, ...)
 #endif
 
-/* The same for the columns that fill no vector: every row of `width` numbers from src to dst, then pair by pair. */
-static void SL_NAME(tail)(int R, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, int width, REAL scale)
-{
-    for (int r = 0; r < R; r++)
-        for (int j = 0; j < width; j++)
-            dst[r * ds + j] = src[r * ss + j];
-    for (int h = 1; h < R; h *= 2)
-        for (int r = 0; r < R; r++)
-            for (int j = 0; j < width && !(r & h); j++) {
-                const REAL a = dst[r * ds + j], b = dst[(r + h) * ds + j];
-                dst[r * ds + j] = a + b;
-                dst[(r + h) * ds + j] = a - b;
-            }
-    for (int r = 0; r < R; r++)
-        for (int j = 0; j < width; j++)
-            dst[r * ds + j] *= scale;
-}
-
-/* `bits` stages across 2^bits rows of `width` numbers. */
+/* `bits` stages across 2^bits rows of `width` numbers (whole vectors). */
 static void SL_NAME(pass)(
     int bits, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, int64_t width, int scaled, REAL by)
 {
     const vec scale = vec_set1(by);
-    int64_t j = 0;
 #define CASE(b, s)                                                                                                     \
     case 2 * b + s:                                                                                                    \
-        for (; j + LANES <= width; j += LANES)                                                                         \
+        for (int64_t j = 0; j < width; j += LANES)                                                                       \
             SL_NAME(group)(1 << b, 0, s, src + j, ss, dst + j, ds, scale);                                             \
         break;
     switch (2 * bits + (scaled != 0)) {
@@ -136,8 +130,6 @@ static void SL_NAME(pass)(
         CASE(0, 1) CASE(1, 1) CASE(2, 1) CASE(3, 1) SIXTEENFOLD(CASE, 1)
     }
 #undef CASE
-    if (j < width)
-        SL_NAME(tail)(1 << bits, src + j, ss, dst + j, ds, (int)(width - j), scaled ? by : 1);
 }
 
 /* The first stages of `count` blocks of 2^bits vectors, one after the other. */
@@ -146,16 +138,16 @@ static void SL_NAME(first)(
 {
     const vec scale = vec_set1(by);
 #define CASE(b, i, s)                                                                                                  \
-    case 4 * b + 2 * s + i - 1:                                                                                        \
+    case 8 * b + 2 * i + s:                                                                                            \
         for (int64_t k = 0; k < count; k++)                                                                            \
-            SL_NAME(group)(1 << b, i, s, src + (k << b) * LANES, LANES, dst + (k << b) * LANES, LANES, scale);         \
+            SL_NAME(group)(1 << b, 1 << i, s, src + (k << b) * LANES, LANES, dst + (k << b) * LANES, LANES, scale);    \
         break;
-    switch (4 * bits + 2 * (scaled != 0) + inner - 1) {
-        CASE(0, 1, 0) CASE(1, 1, 0) CASE(2, 1, 0) CASE(3, 1, 0) SIXTEENFOLD(CASE, 1, 0)
-        CASE(0, 1, 1) CASE(1, 1, 1) CASE(2, 1, 1) CASE(3, 1, 1) SIXTEENFOLD(CASE, 1, 1)
-        CASE(0, 2, 0) CASE(1, 2, 0) CASE(2, 2, 0) CASE(3, 2, 0) SIXTEENFOLD(CASE, 2, 0)
-        CASE(0, 2, 1) CASE(1, 2, 1) CASE(2, 2, 1) CASE(3, 2, 1) SIXTEENFOLD(CASE, 2, 1)
+#define CASES(i, s) CASE(0, i, s) CASE(1, i, s) CASE(2, i, s) CASE(3, i, s) SIXTEENFOLD(CASE, i, s)
+    switch (8 * bits + 2 * fwht_log2(inner) + (scaled != 0)) {
+        CASES(0, 0) CASES(1, 0) CASES(2, 0) CASES(3, 0)
+        CASES(0, 1) CASES(1, 1) CASES(2, 1) CASES(3, 1)
     }
+#undef CASES
 #undef CASE
 }
 

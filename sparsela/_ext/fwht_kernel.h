@@ -3,8 +3,8 @@
  *     y = scale H x,   H[i, j] = (-1)^popcount(i & j),   n a power of two
  *
  * fwht_rows: `rows` rows of n numbers each; row r is at src + r * src_step and goes to dst + r * dst_step (src may be
- *   dst). With inner = 2 a row is n / 2 pairs (complex numbers) and H acts on the pairs.
- * fwht_strip: `width` columns side by side; entry i of each is at src + i * src_step and goes to dst + i * dst_step.
+ *   dst). With inner = 2, 4 or 8 a row is n / inner groups and H acts on the groups (narrow columns, complex numbers).
+ * fwht_strip: `width` columns side by side, a multiple of 16; entry i of each is at src + i * src_step and goes to dst + i * dst_step.
  *
  * Stages run in ascending order in every layout, so that the bits do not depend on the layout (nor on the vector width:
  * each stage is one rounded sum). The scale is a multiplication in the last pass. A pass does several stages between a
