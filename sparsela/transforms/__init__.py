@@ -2,8 +2,10 @@
 
 - :class:`FactorizedOperator`: a product of sparse factors that multiplies, transposes, slices and saves.
 - :class:`KroneckerSparse`, :class:`Permutation`, :class:`Diagonal`: factors without index arrays.
+- :mod:`~sparsela.transforms.proj`: sets of matrices, and the projection on each.
 """
 
+from sparsela.transforms import proj
 from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
@@ -14,4 +16,5 @@ __all__ = [
     "FactorizedOperator",
     "KroneckerSparse",
     "Permutation",
+    "proj",
 ]
