@@ -3,7 +3,7 @@
  *
  * One building block, `group`: load R vectors, the stages inside each (for rows), the stages between them, store.
  * The vectors are named variables: an array of them is spilled to the stack by gcc, 20 times slower. */
-#include "simd.h"
+#include "lanes.h"
 
 #ifndef SPARSELA_FWHT_BODY_H
 #define SPARSELA_FWHT_BODY_H
@@ -26,33 +26,8 @@
 #define DIFFERENCE(a, b) ((a) - (b))
 #endif
 
-#define SIXTEEN(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
-#define SWAP(i, h) ((i) ^ (h))
-#define SIGN(i, h) ((i) & (h) ? -1 : 1)
-#define LIST2(F, h) F(0, h), F(1, h)
-#define LIST4(F, h) LIST2(F, h), F(2, h), F(3, h)
-#define LIST8(F, h) LIST4(F, h), F(4, h), F(5, h), F(6, h), F(7, h)
-#define LIST16(F, h) LIST8(F, h), F(8, h), F(9, h), F(10, h), F(11, h), F(12, h), F(13, h), F(14, h), F(15, h)
-
-#if defined(__clang__) || __GNUC__ >= 12
-#define SHUFFLE(x, ...) __builtin_shufflevector(x, x, __VA_ARGS__)
-#else
-#define SHUFFLE(x, ...) __builtin_shuffle(x, (ivec){__VA_ARGS__})
-#endif
-
 static inline int fwht_log2(int64_t n) { return 63 - __builtin_clzll((uint64_t)n); }
 
-#endif
-
-#undef LIST
-#if SL_WIDTH >> ITEM_BITS == 16
-#define LIST LIST16
-#elif SL_WIDTH >> ITEM_BITS == 8
-#define LIST LIST8
-#elif SL_WIDTH >> ITEM_BITS == 4
-#define LIST LIST4
-#else
-#define LIST LIST2
 #endif
 
 /* Stages inner <= h < LANES, between the entries of one vector. A product with +-1 is exact. */
@@ -60,7 +35,7 @@ static inline __attribute__((always_inline)) vec SL_NAME(inside)(vec x, const in
 {
 #define STAGE(h)                                                                                                       \
     if (inner <= h)                                                                                                    \
-        x = SHUFFLE(x, LIST(SWAP, h)) + x * (vec){LIST(SIGN, h)};
+        x = SHUFFLE(x, x, LIST(SWAP, h)) + x * (vec){LIST(SIGN, h)};
     STAGE(1)
 #if SL_WIDTH >> ITEM_BITS >= 4
     STAGE(2)

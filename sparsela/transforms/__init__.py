@@ -3,8 +3,10 @@
 - :class:`FactorizedOperator`: a product of sparse factors that multiplies, transposes, slices and saves.
 - :class:`KroneckerSparse`, :class:`Permutation`, :class:`Diagonal`: factors without index arrays.
 - :func:`fwht`: the Walsh–Hadamard transform of any axis, padded to :func:`next_pow2` where its length asks for it.
+- :mod:`~sparsela.transforms.proj`: sets of matrices, and the projection on each.
 """
 
+from sparsela.transforms import proj
 from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
 from sparsela.transforms._fwht import fwht, next_pow2
 from sparsela.transforms._operator import FactorizedOperator
@@ -18,4 +20,5 @@ __all__ = [
     "Permutation",
     "fwht",
     "next_pow2",
+    "proj",
 ]
