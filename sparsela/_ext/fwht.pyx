@@ -2,12 +2,13 @@
 #   X and out: equal shapes, float32 or float64, any strides that are whole numbers of items; X may be out, but must not
 #   overlap it otherwise. pairs = 2 (unit stride along n): the entries along n are pairs of numbers (complex).
 # Method and cost are in fwht_kernel.h. Rows (unit stride along n), strips of columns (unit stride along inner) or, what
-# fills no vector and in any other layout, one line at a time through a scratch. Threads share out rows, strips or lines; a row of LONG numbers or
-# more is shared out itself, PARTS of it at a time and then ranges of columns across them. Every number is made by one
-# thread in one order: the bits do not depend on the number of threads. Called by transforms._fwht, and by sketch.
+# fills no vector and in any other layout, one line at a time through a scratch. Threads share out rows, strips or lines; a
+# row of LONG numbers or more is shared out itself, PARTS of it at a time and then ranges of columns across them. Every
+# number is made by one thread in one order: the bits do not depend on their number. Called by transforms._fwht, and
+# through fwht.pxd by srht.pyx.
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 
 cdef extern from "fwht_kernel.h" nogil:
@@ -20,6 +21,10 @@ cdef extern from "fwht_kernel.h" nogil:
                                          double) noexcept
     ctypedef void (*fwht_strip_float_t)(const float *, Py_ssize_t, float *, Py_ssize_t, int64_t, int64_t,
                                         float) noexcept
+    ctypedef void (*fwht_flipped_double_t)(const double *, const uint8_t *, double *, int64_t) noexcept
+    ctypedef void (*fwht_flipped_float_t)(const float *, const uint8_t *, float *, int64_t) noexcept
+    fwht_flipped_double_t fwht_flipped_double_pick()
+    fwht_flipped_float_t fwht_flipped_float_pick()
     fwht_rows_double_t fwht_rows_double_pick()
     fwht_rows_float_t fwht_rows_float_pick()
     fwht_strip_double_t fwht_strip_double_pick()
@@ -35,6 +40,8 @@ cdef fwht_rows_double_t rows_double = fwht_rows_double_pick()
 cdef fwht_rows_float_t rows_float = fwht_rows_float_pick()
 cdef fwht_strip_double_t strip_double = fwht_strip_double_pick()
 cdef fwht_strip_float_t strip_float = fwht_strip_float_pick()
+cdef fwht_flipped_double_t flipped_double = fwht_flipped_double_pick()
+cdef fwht_flipped_float_t flipped_float = fwht_flipped_float_pick()
 
 
 cdef inline void rows_of(const real *src, Py_ssize_t src_step, real *dst, Py_ssize_t dst_step, Py_ssize_t rows,
@@ -55,6 +62,13 @@ cdef inline void strip_of(const real *src, Py_ssize_t src_step, real *dst, Py_ss
 
 cdef void transform_row(real *x, Py_ssize_t n, real scale) noexcept nogil:
     rows_of(x, n, x, n, 1, n, 1, scale)
+
+
+cdef void transform_flipped(const real *x, const uint8_t *flips, real *y, Py_ssize_t n) noexcept nogil:
+    if real is double:
+        flipped_double(x, flips, y, n)
+    else:
+        flipped_float(x, flips, y, n)
 
 
 cdef void transform_columns(real *x, Py_ssize_t n, Py_ssize_t width, real scale) noexcept nogil:

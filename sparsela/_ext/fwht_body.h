@@ -50,9 +50,29 @@ static inline __attribute__((always_inline)) vec SL_NAME(inside)(vec x, const in
     return x;
 }
 
-/* R vectors, ss apart in src and ds apart in dst; inner > 0: also the stages inside each. */
+/* A vector with the signs of its lanes flipped where bits from bit j on are set; j a multiple of LANES. */
+static inline __attribute__((always_inline)) vec SL_NAME(flip)(vec x, const uint8_t *bits, int64_t j)
+{
+#if SL_WIDTH >> ITEM_BITS == 16
+    const int mask = bits[j >> 3] | bits[(j >> 3) + 1] << 8;
+#else
+    const int mask = bits[j >> 3] >> (j & 7);
+#endif
+#if SL_WIDTH == 64 && ITEM_BITS == 3
+    return (vec)_mm512_mask_sub_pd((__m512d)x, (__mmask8)mask, _mm512_setzero_pd(), (__m512d)x);
+#elif SL_WIDTH == 64
+    return (vec)_mm512_mask_sub_ps((__m512)x, (__mmask16)mask, _mm512_setzero_ps(), (__m512)x);
+#else
+    const ivec lane = {LIST(BIT, 0)};
+    return vec_blend(x, -x, ((lane & mask) != 0));
+#endif
+}
+
+/* R vectors, ss apart in src and ds apart in dst, flipped by `bits` from bit j on where there are some; inner > 0: also
+ * the stages inside each vector. */
 static inline __attribute__((always_inline)) void SL_NAME(group)(
-    const int R, const int inner, const int scaled, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, vec scale)
+    const int R, const int inner, const int scaled, const REAL *src, const uint8_t *bits, int64_t j, ptrdiff_t ss,
+    REAL *dst, ptrdiff_t ds, vec scale)
 {
     MINUS_ONE;
 #define DECLARE(v) vec a##v = {0};
@@ -61,6 +81,8 @@ static inline __attribute__((always_inline)) void SL_NAME(group)(
 #define LOAD(v)                                                                                                        \
     if (v < R) {                                                                                                       \
         a##v = vec_load(src + v * ss);                                                                                 \
+        if (bits)                                                                                                      \
+            a##v = SL_NAME(flip)(a##v, bits, j + v * LANES);                                                           \
         if (inner)                                                                                                     \
             a##v = SL_NAME(inside)(a##v, inner);                                                                       \
     }
@@ -98,7 +120,7 @@ static void SL_NAME(pass)(
 #define CASE(b, s)                                                                                                     \
     case 2 * b + s:                                                                                                    \
         for (int64_t j = 0; j < width; j += LANES)                                                                       \
-            SL_NAME(group)(1 << b, 0, s, src + j, ss, dst + j, ds, scale);                                             \
+            SL_NAME(group)(1 << b, 0, s, src + j, NULL, 0, ss, dst + j, ds, scale);                                             \
         break;
     switch (2 * bits + (scaled != 0)) {
         CASE(0, 0) CASE(1, 0) CASE(2, 0) CASE(3, 0) SIXTEENFOLD(CASE, 0)
@@ -115,7 +137,8 @@ static void SL_NAME(first)(
 #define CASE(b, i, s)                                                                                                  \
     case 8 * b + 2 * i + s:                                                                                            \
         for (int64_t k = 0; k < count; k++)                                                                            \
-            SL_NAME(group)(1 << b, 1 << i, s, src + (k << b) * LANES, LANES, dst + (k << b) * LANES, LANES, scale);    \
+            SL_NAME(group)                                                                                             \
+            (1 << b, 1 << i, s, src + (k << b) * LANES, NULL, 0, LANES, dst + (k << b) * LANES, LANES, scale);            \
         break;
 #define CASES(i, s) CASE(0, i, s) CASE(1, i, s) CASE(2, i, s) CASE(3, i, s) SIXTEENFOLD(CASE, i, s)
     switch (8 * bits + 2 * fwht_log2(inner) + (scaled != 0)) {
@@ -123,6 +146,21 @@ static void SL_NAME(first)(
         CASES(0, 1) CASES(1, 1) CASES(2, 1) CASES(3, 1)
     }
 #undef CASES
+#undef CASE
+}
+
+/* The same for inner = 1 and no scale, of src flipped by bits. */
+static void SL_NAME(first_flipped)(int bits, const REAL *src, const uint8_t *flips, int64_t from, REAL *dst, int64_t n)
+{
+    const vec one = vec_set1(1);
+#define CASE(b, i)                                                                                                     \
+    case b:                                                                                                            \
+        for (int64_t k = 0; k < n; k += LANES << b)                                                                    \
+            SL_NAME(group)(1 << b, i, 0, src + k, flips, from + k, LANES, dst + k, LANES, one);                        \
+        break;
+    switch (bits) {
+        CASE(0, 1) CASE(1, 1) CASE(2, 1) CASE(3, 1) SIXTEENFOLD(CASE, 1)
+    }
 #undef CASE
 }
 
@@ -143,10 +181,14 @@ static void SL_NAME(tiny)(const REAL *src, REAL *dst, int n, int inner, REAL sca
 }
 
 /* A row of LANES <= n numbers that fits in L1. */
-static void SL_NAME(block)(const REAL *src, REAL *dst, int64_t n, int inner, int scaled, REAL scale)
+static void SL_NAME(block)(
+    const REAL *src, const uint8_t *flips, int64_t from, REAL *dst, int64_t n, int inner, int scaled, REAL scale)
 {
     int left = fwht_log2(n / LANES), bits = left < MAX_BITS ? left : MAX_BITS;
-    SL_NAME(first)(bits, src, dst, n / LANES >> bits, inner, scaled && bits == left, scale);
+    if (flips)
+        SL_NAME(first_flipped)(bits, src, flips, from, dst, n);
+    else
+        SL_NAME(first)(bits, src, dst, n / LANES >> bits, inner, scaled && bits == left, scale);
     for (int64_t h = (int64_t)LANES << bits; h < n; h <<= bits) {
         left -= bits;
         const int passes = (left + MAX_BITS - 1) / MAX_BITS;
@@ -170,17 +212,18 @@ void SL_NAME(fwht_strip)(
         SL_NAME(pass)(3, dst + i * ds, part * ds, dst + i * ds, part * ds, width, scale != 1, scale);
 }
 
-static void SL_NAME(row)(const REAL *src, REAL *dst, int64_t n, int inner, REAL scale)
+static void SL_NAME(row)(
+    const REAL *src, const uint8_t *flips, int64_t from, REAL *dst, int64_t n, int inner, REAL scale)
 {
     const int64_t fits = FWHT_BLOCK / sizeof(REAL);
     if (n <= fits) {
-        SL_NAME(block)(src, dst, n, inner, scale != 1, scale);
+        SL_NAME(block)(src, flips, from, dst, n, inner, scale != 1, scale);
         return;
     }
     const int bits = n / fits < 8 ? fwht_log2(n / fits) : 3;
     const int64_t part = n >> bits;
     for (int64_t start = 0; start < n; start += part)
-        SL_NAME(row)(src + start, dst + start, part, inner, 1);
+        SL_NAME(row)(src + start, flips, from + start, dst + start, part, inner, 1);
     SL_NAME(pass)(bits, dst, part, dst, part, part, scale != 1, scale);
 }
 
@@ -194,6 +237,18 @@ void SL_NAME(fwht_rows)(
         SL_NAME(first)(fwht_log2(n / LANES), src, dst, rows, inner, scale != 1, scale);
     } else {
         for (int64_t r = 0; r < rows; r++)
-            SL_NAME(row)(src + r * src_step, dst + r * dst_step, n, inner, scale);
+            SL_NAME(row)(src + r * src_step, NULL, 0, dst + r * dst_step, n, inner, scale);
     }
+}
+
+void SL_NAME(fwht_flipped)(const REAL *src, const uint8_t *flips, REAL *dst, int64_t n)
+{
+    if (n >= LANES) {
+        SL_NAME(row)(src, flips, 0, dst, n, 1, 1);
+        return;
+    }
+    REAL x[LANES];
+    for (int i = 0; i < n; i++)
+        x[i] = flips[i >> 3] >> (i & 7) & 1 ? -src[i] : src[i];
+    SL_NAME(tiny)(x, dst, (int)n, 1, 1);
 }

@@ -12,6 +12,7 @@
 #define SIXTEEN(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
 #define SWAP(i, h) ((i) ^ (h))
 #define SIGN(i, h) ((i) & (h) ? -1 : 1)
+#define BIT(i, h) (1 << (i))
 #define LIST2(F, h) F(0, h), F(1, h)
 #define LIST4(F, h) LIST2(F, h), F(2, h), F(3, h)
 #define LIST8(F, h) LIST4(F, h), F(4, h), F(5, h), F(6, h), F(7, h)

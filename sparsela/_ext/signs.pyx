@@ -1,4 +1,4 @@
-# Sketches by a sparse matrix of signs S (k, d): its columns are drawn by id, products are added to out.
+# Sketches by a sparse matrix of signs S (k, d): its columns are drawn by id, products with it are stored or added.
 #   Columns: entries int32 = 2 row + (sign < 0), k < 2^30; column j is entries[start[j] : start[j + 1]], or with an empty
 #   start entries[j z : (j + 1) z]; every entry counts `scale`. Definitions of the draws are in sketch/_signs.py.
 #   Dense X: rows contiguous, any distance apart; out C order. float32 or float64, one dtype a call.
@@ -12,6 +12,7 @@ from cython.parallel cimport prange, threadid
 from libc.math cimport log, log1p
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 import numpy as np
 
@@ -27,14 +28,18 @@ cdef extern from "signs_kernel.h" nogil:
         const int64_t *start
         int64_t z, d, k
         double scale
-    ctypedef void (*signs_tile_double_t)(const sign_columns *, const double *, Py_ssize_t, int, double *, Py_ssize_t,
-                                         double *) noexcept
-    ctypedef void (*signs_tile_float_t)(const sign_columns *, const float *, Py_ssize_t, int, float *, Py_ssize_t,
-                                        float *) noexcept
+    ctypedef void (*signs_tile_double_t)(const sign_columns *, const double *, Py_ssize_t, int, int, double *,
+                                         Py_ssize_t, double *) noexcept
+    ctypedef void (*signs_tile_float_t)(const sign_columns *, const float *, Py_ssize_t, int, int, float *,
+                                        Py_ssize_t, float *) noexcept
     ctypedef void (*signs_axis0_double_t)(const sign_columns *, const double *, Py_ssize_t, int64_t, double *,
                                           Py_ssize_t) noexcept
     ctypedef void (*signs_axis0_float_t)(const sign_columns *, const float *, Py_ssize_t, int64_t, float *,
                                          Py_ssize_t) noexcept
+    ctypedef void (*signs_flush_double_t)(double *, int64_t, int, double *) noexcept
+    ctypedef void (*signs_flush_float_t)(float *, int64_t, int, float *) noexcept
+    signs_flush_double_t signs_flush_double_pick()
+    signs_flush_float_t signs_flush_float_pick()
     signs_tile_double_t signs_tile_double_pick()
     signs_tile_float_t signs_tile_float_pick()
     signs_axis0_double_t signs_axis0_double_pick()
@@ -54,10 +59,12 @@ ctypedef fused index:
 
 cdef enum:
     TILE = 1 << 14  # rows of S from which a tile leaves the cache: rows of X are then scattered one by one
-    PANEL = 512     # columns of out that stay in cache while the rows of X pass by
+    PANEL = 1 << 12  # columns of a panel, at most: rows of X are then read in long runs
 
 cdef signs_tile_double_t tile_double = signs_tile_double_pick()
 cdef signs_tile_float_t tile_float = signs_tile_float_pick()
+cdef signs_flush_double_t flush_double = signs_flush_double_pick()
+cdef signs_flush_float_t flush_float = signs_flush_float_pick()
 cdef signs_axis0_double_t axis0_double = signs_axis0_double_pick()
 cdef signs_axis0_float_t axis0_float = signs_axis0_float_pick()
 
@@ -134,18 +141,20 @@ cdef void one_row(const sign_columns *S, const real *x, real *out) noexcept nogi
 
 
 def rows(const real[:, :] X, const int32_t[::1] entries, const int64_t[::1] start, Py_ssize_t z, double scale,
-         real[:, ::1] out, int n_threads):
-    """out (n, k) += X S'."""
+         bint add, real[:, ::1] out, int n_threads):
+    """out (n, k) = X S', or += with add."""
     cdef Py_ssize_t n = X.shape[0], k = out.shape[1], lanes = sl_simd_width() // sizeof(real), i, tiles
     cdef Py_ssize_t ldx = X.strides[0] // sizeof(real)
     cdef sign_columns S = columns_of(entries, start, z, X.shape[1], k, scale)
     cdef real *tile = NULL
     cdef const real *x
-    if n == 0 or X.shape[1] == 0:
+    if n == 0:
         return
-    x = &X[0, 0]
+    x = &X[0, 0] if X.shape[1] else NULL
     if k > TILE or n == 1:
         for i in prange(n, schedule="static", num_threads=min(n_threads, n), nogil=True):
+            if not add:
+                memset(&out[i, 0], 0, k * sizeof(real))
             one_row(&S, x + i * ldx, &out[i, 0])
         return
     tiles = (n + lanes - 1) // lanes
@@ -154,18 +163,18 @@ def rows(const real[:, :] X, const int32_t[::1] entries, const int64_t[::1] star
         raise MemoryError("no memory for the tiles of a sketch")
     for i in prange(tiles, schedule="static", num_threads=n_threads, nogil=True):
         if real is double:
-            tile_double(&S, x + i * lanes * ldx, ldx, <int> min(lanes, n - i * lanes), &out[i * lanes, 0], k,
-                        tile + threadid() * k * lanes)
+            tile_double(&S, x + i * lanes * ldx, ldx, <int> min(lanes, n - i * lanes), add, &out[i * lanes, 0],
+                        k, tile + threadid() * k * lanes)
         else:
-            tile_float(&S, x + i * lanes * ldx, ldx, <int> min(lanes, n - i * lanes), &out[i * lanes, 0], k,
-                       tile + threadid() * k * lanes)
+            tile_float(&S, x + i * lanes * ldx, ldx, <int> min(lanes, n - i * lanes), add, &out[i * lanes, 0],
+                       k, tile + threadid() * k * lanes)
     free(tile)
 
 
 def axis0(const real[:, :] X, const int32_t[::1] entries, const int64_t[::1] start, Py_ssize_t z, double scale,
           real[:, ::1] out, int n_threads):
     """out (k, width) += S X, S with a column for each row of X."""
-    cdef Py_ssize_t width = X.shape[1], panel = width if width <= 4 * PANEL and n_threads == 1 else PANEL, i, panels
+    cdef Py_ssize_t width = X.shape[1], panel, i, panels
     cdef Py_ssize_t ldx = X.strides[0] // sizeof(real)
     cdef sign_columns S = columns_of(entries, start, z, X.shape[0], out.shape[0], scale)
     cdef const real *x
@@ -173,6 +182,7 @@ def axis0(const real[:, :] X, const int32_t[::1] entries, const int64_t[::1] sta
     if X.shape[0] == 0 or width == 0:
         return
     x, y = &X[0, 0], &out[0, 0]
+    panel = max(16, min(<Py_ssize_t> PANEL, (width // n_threads + 15) // 16 * 16))
     panels = (width + panel - 1) // panel
     for i in prange(panels, schedule="static", num_threads=min(n_threads, panels), nogil=True):
         if real is double:
@@ -183,45 +193,61 @@ def axis0(const real[:, :] X, const int32_t[::1] entries, const int64_t[::1] sta
 
 def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] data, Py_ssize_t d,
              const int32_t[::1] entries, const int64_t[::1] start, Py_ssize_t z, double scale, uint64_t seed,
-             uint64_t stream, real[:, ::1] out, int n_threads):
-    """out (n, k) += X S'; with no entries at all the z of a column are drawn when it is met (blocks)."""
+             uint64_t stream, bint add, real[:, ::1] out, int n_threads):
+    """out (n, k) = X S', or += with add; with no entries at all the z of a column are drawn when it is met (blocks)."""
     cdef Py_ssize_t n = out.shape[0], k = out.shape[1], nnz = indices.shape[0], i
     cdef sign_columns S = columns_of(entries, start, z, d, k, scale)
     cdef int wrong = 0
+    cdef real *rows_ = NULL
+    cdef real *row
     if n == 0:
         return 0
-    for i in prange(n, schedule="static", num_threads=min(n_threads, n), nogil=True):
+    n_threads = <int> min(n_threads, n)
+    if posix_memalign(<void **> &rows_, 64, n_threads * (k + 16) * sizeof(real)) != 0:
+        raise MemoryError("no memory for a row of a sketch")
+    memset(rows_, 0, n_threads * (k + 16) * sizeof(real))
+    for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):
+        row = rows_ + threadid() * (k + 16)  # in cache: the entries of a row of out are met in no order
         if indptr[i] < 0 or indptr[i] > indptr[i + 1] or indptr[i + 1] > nnz:
             wrong += 1
         elif indptr[i] < indptr[i + 1]:
-            wrong += csr_row(&S, &indices[indptr[i]], &data[indptr[i]], indptr[i + 1] - indptr[i], seed, stream,
-                             &out[i, 0])
+            wrong += csr_row(&S, &indices[indptr[i]], &data[indptr[i]], indptr[i + 1] - indptr[i], seed, stream, row)
+        if real is double:
+            flush_double(row, k, add, &out[i, 0])
+        else:
+            flush_float(row, k, add, &out[i, 0])
+    free(rows_)
     return wrong != 0
 
 
 cdef int csr_row(const sign_columns *S, const index *indices, const real *data, Py_ssize_t nnz, uint64_t seed,
-                 uint64_t stream, real *out) noexcept nogil:
+                 uint64_t stream, real *row) noexcept nogil:
     cdef Py_ssize_t i, r, z = S.z, k = S.k
     cdef int64_t t, j
     cdef int32_t entry
-    cdef real scale = <real> S.scale
+    cdef const int32_t *entries = S.entries
+    cdef const int64_t *start = S.start
     cdef uint64_t d = S.d
     cdef real sign[2]
-    sign[0], sign[1] = scale, -scale
+    sign[0], sign[1] = <real> S.scale, -<real> S.scale
+    if entries != NULL and start == NULL and z == 1:
+        for i in range(nnz):
+            if <uint64_t> indices[i] >= d:
+                return 1
+            entry = entries[indices[i]]
+            row[entry >> 1] += data[i] * sign[entry & 1]
+        return 0
     for i in range(nnz):
         if <uint64_t> indices[i] >= d:
             return 1
         j = indices[i]
-        if S.entries == NULL:
+        if entries == NULL:
             for r in range(z):
                 entry = entry_of(sl_hash(sl_hash_key(seed, stream + r), j), r * k // z, (r + 1) * k // z)
-                out[entry >> 1] += data[i] * sign[entry & 1]
-        elif S.start == NULL:
-            for t in range(j * z, (j + 1) * z):
-                out[S.entries[t] >> 1] += data[i] * sign[S.entries[t] & 1]
-        else:
-            for t in range(S.start[j], S.start[j + 1]):
-                out[S.entries[t] >> 1] += data[i] * sign[S.entries[t] & 1]
+                row[entry >> 1] += data[i] * sign[entry & 1]
+            continue
+        for t in range(j * z if start == NULL else start[j], (j + 1) * z if start == NULL else start[j + 1]):
+            row[entries[t] >> 1] += data[i] * sign[entries[t] & 1]
     return 0
 
 

@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) void SL_NAME(fill)(
 }
 
 void SL_NAME(signs_tile)(
-    const struct sign_columns *S, const REAL *X, ptrdiff_t ldx, int rows, REAL *out, ptrdiff_t ldo, REAL *tile)
+    const struct sign_columns *S, const REAL *X, ptrdiff_t ldx, int rows, int add, REAL *out, ptrdiff_t ldo, REAL *tile)
 {
     const REAL *x[LANES];
     for (int l = 0; l < LANES; l++)
@@ -101,13 +101,13 @@ void SL_NAME(signs_tile)(
         TRANSPOSE
 #define STORE(l)                                                                                                       \
     if (l < LANES && l < rows)                                                                                         \
-        vec_store(out + l * ldo + b, vec_load(out + l * ldo + b) + a##l * scale);
+        vec_store(out + l * ldo + b, add ? vec_load(out + l * ldo + b) + a##l * scale : a##l * scale);
         SIXTEEN(STORE)
 #undef STORE
     }
     for (int64_t b = whole; b < S->k; b++)
         for (int l = 0; l < rows; l++)
-            out[l * ldo + b] += tile[b * LANES + l] * (REAL)S->scale;
+            out[l * ldo + b] = (add ? out[l * ldo + b] : 0) + tile[b * LANES + l] * (REAL)S->scale;
 }
 
 void SL_NAME(signs_axis0)(
@@ -127,5 +127,18 @@ void SL_NAME(signs_axis0)(
             for (; j < width; j++)
                 y[j] += x[j] * s;
         }
+    }
+}
+
+void SL_NAME(signs_flush)(REAL *row, int64_t k, int add, REAL *out)
+{
+    int64_t b = 0;
+    for (; b + LANES <= k; b += LANES) {
+        vec_store(out + b, add ? vec_load(out + b) + vec_load(row + b) : vec_load(row + b));
+        vec_store(row + b, vec_set1(0));
+    }
+    for (; b < k; b++) {
+        out[b] = (add ? out[b] : 0) + row[b];
+        row[b] = 0;
     }
 }

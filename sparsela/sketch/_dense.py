@@ -64,8 +64,10 @@ class DenseSketch:
             part = slice(start, min(d, start + PANEL))
             yield part, self.drawn.columns(np.arange(part.start, part.stop), dtype)
 
-    def rows(self, X, out: np.ndarray) -> None:
-        """out += X S', for real X."""
+    def rows(self, X, out: np.ndarray, add: bool = True) -> None:
+        """out = X S', or += with add, for real X."""
+        if not add:
+            out[...] = 0
         d, k = self.n_features, self.n_components
         if sp.issparse(X) and d * k * X.dtype.itemsize > KEPT:
             X = X.tocsc()

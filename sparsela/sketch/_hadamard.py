@@ -67,21 +67,23 @@ class HadamardSketch:
         self.seed, self.D = seed, next_pow2(n_features)
 
     @cached_property
-    def _signs(self) -> np.ndarray:
-        return sign_hash(np.arange(self.n_features), seed=self.seed)
+    def _flips(self) -> np.ndarray:
+        """A bit for each entry, set where its sign is flipped."""
+        flipped = sign_hash(np.arange(max(16, self.D)), seed=self.seed) < 0
+        return np.packbits(flipped, bitorder="little")
 
     def _how(self, dtype) -> tuple:
         P = self.P
-        return self._signs.astype(dtype), self.D, P.cols, P.vals.astype(dtype), P.start, P.scale
+        return self._flips, self.D, P.cols, P.vals.astype(dtype), P.start, P.scale
 
-    def rows(self, X, out: np.ndarray) -> None:
-        """out += X S', for real X."""
+    def rows(self, X, out: np.ndarray, add: bool = True) -> None:
+        """out = X S', or += with add, for real X."""
         how, jobs = self._how(X.dtype), threads(len(out) * self.D)
         if sp.issparse(X):
-            refuse(kernel.csr_rows(*csr_parts(X), *how, out, jobs))
+            refuse(kernel.csr_rows(*csr_parts(X), self.n_features, *how, add, out, jobs))
             return
         for part, block in row_blocks(X):
-            kernel.rows(block, *how, out[part], jobs)
+            kernel.rows(block, *how, add, out[part], jobs)
 
     def axis0(self, X, ids: np.ndarray | None, out: np.ndarray) -> None:
         """out += S X, for real X; ids are 0 ... n_features - 1 and not looked at."""
@@ -103,7 +105,7 @@ class HadamardSketch:
         """Y S."""
         real = np.empty(0, Y.dtype).real.dtype
         out = np.empty((len(Y), self.n_features), Y.dtype)
-        signs = (self._signs * self.P.scale).astype(real)
+        signs = (sign_hash(np.arange(self.n_features), seed=self.seed) * self.P.scale).astype(real)
         step = max(1, COPY // self.D)
         for first in range(0, len(Y), step):
             part = slice(first, first + step)

@@ -102,16 +102,18 @@ def _sparse_rows(
     return SparseRows(k, seed, n_features, q, entries)
 
 
-def product(drawn: Any, X: Any, axis: int, ids: np.ndarray | None, out: np.ndarray) -> None:
-    """out += X S' (axis -1) or S[:, ids] X (axis 0) for checked X, real or complex, out C-contiguous of its dtype."""
+def product(drawn: Any, X: Any, axis: int, ids: np.ndarray | None, out: np.ndarray, add: bool = True) -> None:
+    """out = X S' (axis -1) or S[:, ids] X (axis 0), or += with add; X is checked, out C-contiguous and of its dtype."""
     if X.dtype.kind == "c":
         for name in ("real", "imag"):
-            part = np.zeros(out.shape, getattr(out, name).dtype)
-            product(drawn, _part(X, name), axis, ids, part)
-            getattr(out, name)[...] += part
+            part = np.empty(out.shape, getattr(out, name).dtype)
+            product(drawn, _part(X, name), axis, ids, part, False)
+            getattr(out, name)[...] = getattr(out, name) + part if add else part
     elif axis == -1:
-        drawn.rows(X, out)
+        drawn.rows(X, out, add)
     else:
+        if not add:
+            out[...] = 0
         drawn.axis0(X, ids, out)
 
 
@@ -242,11 +244,15 @@ class SketchOperator(LinearOperator):
             raise ValueError("accumulate=True needs an out to add to, got None")
         sums = X.dtype if axis == -1 else sums_dtype(X.dtype, X.shape[0])
         direct = out is not None and out.flags.c_contiguous and out.flags.aligned and sums == out.dtype
-        work = out if direct else np.zeros(shape, sums)
-        if direct and not accumulate:
-            work[...] = 0
         if axis == -1:
-            product(self._drawn, X, -1, None, work)
+            work = out if direct else np.empty(shape, sums)
+            product(self._drawn, X, -1, None, work, direct and accumulate)
+        else:
+            work = out if direct else np.zeros(shape, sums)
+            if direct and not accumulate:
+                work[...] = 0
+        if axis == -1:
+            pass
         elif self.kind in WHOLE:
             product(self._drawn, X if X.dtype == sums else X.astype(sums), 0, None, work)
         else:

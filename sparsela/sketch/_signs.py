@@ -81,18 +81,17 @@ class SignSketch:
             part = slice(start, min(d, start + self.chunk))
             yield part, self.drawn.entries(np.arange(part.start, part.stop))
 
-    def rows(self, X, out: np.ndarray) -> None:
-        """out += X S', for real X."""
+    def rows(self, X, out: np.ndarray, add: bool = True) -> None:
+        """out = X S', or += with add, for real X."""
         if sp.issparse(X):
-            self._sparse_rows(X, out)
+            self._sparse_rows(X, out, add)
             return
+        how = (self.drawn.z, self.drawn.scale)
         for columns, (start, entries) in self._panels():
             for part, block in row_blocks(X[:, columns]):
-                kernel.rows(
-                    block, entries, start, self.drawn.z, self.drawn.scale, out[part], threads(block.size)
-                )
+                kernel.rows(block, entries, start, *how, add or columns.start > 0, out[part], threads(block.size))
 
-    def _sparse_rows(self, X, out: np.ndarray) -> None:
+    def _sparse_rows(self, X, out: np.ndarray, add: bool) -> None:
         indptr, indices, data = csr_parts(X)
         d, z = X.shape[1], self.drawn.z
         if d <= self.chunk:
@@ -103,12 +102,8 @@ class SignSketch:
             used, indices = np.unique(indices, return_inverse=True)
             start, entries = self.drawn.entries(used.astype(np.int64))
             indices, d = indices.astype(indptr.dtype), len(used)
-        seed, stream = self.drawn.seed, getattr(self.drawn, "stream", 0)
-        refuse(
-            kernel.csr_rows(
-                indptr, indices, data, d, entries, start, z, self.drawn.scale, seed, stream, out, threads(len(data))
-            )
-        )
+        how = (z, self.drawn.scale, self.drawn.seed, getattr(self.drawn, "stream", 0), add)
+        refuse(kernel.csr_rows(indptr, indices, data, d, entries, start, *how, out, threads(len(data))))
 
     def axis0(self, X, ids: np.ndarray, out: np.ndarray) -> None:
         """out += S[:, ids] X, for real X."""
