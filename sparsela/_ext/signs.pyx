@@ -23,6 +23,7 @@ cdef extern from "hash.h" nogil:
     double sl_uniform(uint64_t h)
 
 cdef extern from "signs_kernel.h" nogil:
+    enum: SIGNS_STORE, SIGNS_ADD, SIGNS_STREAM
     struct sign_columns:
         const int32_t *entries
         const int64_t *start
@@ -58,7 +59,8 @@ ctypedef fused index:
     int64_t
 
 cdef enum:
-    TILE = 1 << 14  # rows of S from which a tile leaves the cache: rows of X are then scattered one by one
+    TILE = 1 << 14    # rows of S from which a tile leaves the cache: rows of X are then scattered one by one
+    CACHED = 1 << 22  # bytes of a result from which it is written past the caches
     PANEL = 1 << 12  # columns of a panel, at most: rows of X are then read in long runs
 
 cdef signs_tile_double_t tile_double = signs_tile_double_pick()
@@ -198,6 +200,7 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
     cdef Py_ssize_t n = out.shape[0], k = out.shape[1], nnz = indices.shape[0], i
     cdef sign_columns S = columns_of(entries, start, z, d, k, scale)
     cdef int wrong = 0
+    cdef int how = SIGNS_ADD if add else SIGNS_STREAM if n * k * sizeof(real) > CACHED else SIGNS_STORE
     cdef real *rows_ = NULL
     cdef real *row
     if n == 0:
@@ -213,9 +216,9 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
         elif indptr[i] < indptr[i + 1]:
             wrong += csr_row(&S, &indices[indptr[i]], &data[indptr[i]], indptr[i + 1] - indptr[i], seed, stream, row)
         if real is double:
-            flush_double(row, k, add, &out[i, 0])
+            flush_double(row, k, how, &out[i, 0])
         else:
-            flush_float(row, k, add, &out[i, 0])
+            flush_float(row, k, how, &out[i, 0])
     free(rows_)
     return wrong != 0
 

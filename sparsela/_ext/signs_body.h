@@ -130,9 +130,27 @@ void SL_NAME(signs_axis0)(
     }
 }
 
-void SL_NAME(signs_flush)(REAL *row, int64_t k, int add, REAL *out)
+/* Past the caches, where the processor can (the locked instruction that ends a parallel loop orders these stores too). */
+#undef STREAM
+#if SL_WIDTH == 64 && defined(__AVX512F__)
+#define STREAM(p, v) _mm512_stream_si512((void *)(p), (__m512i)(v))
+#elif SL_WIDTH == 32 && defined(__AVX2__)
+#define STREAM(p, v) _mm256_stream_si256((__m256i *)(p), (__m256i)(v))
+#elif SL_WIDTH == 16 && defined(__SSE2__)
+#define STREAM(p, v) _mm_stream_si128((__m128i *)(p), (__m128i)(v))
+#else
+#define STREAM(p, v) vec_store(p, v)
+#endif
+
+void SL_NAME(signs_flush)(REAL *row, int64_t k, int how, REAL *out)
 {
     int64_t b = 0;
+    if (how == SIGNS_STREAM && (uintptr_t)out % SL_WIDTH == 0)
+        for (; b + LANES <= k; b += LANES) {
+            STREAM(out + b, vec_load(row + b));
+            vec_store(row + b, vec_set1(0));
+        }
+    const int add = how == SIGNS_ADD;
     for (; b + LANES <= k; b += LANES) {
         vec_store(out + b, add ? vec_load(out + b) + vec_load(row + b) : vec_load(row + b));
         vec_store(row + b, vec_set1(0));

@@ -8,7 +8,7 @@
  *   cache; LANES columns of X are transposed in registers, so that each entry of S is read once and costs one vector
  *   addition for all the rows. tile: k * LANES numbers, aligned. Rows of X and out are contiguous, ldx and ldo apart.
  * signs_axis0: out (k, width) += S X for X (d, width): one AXPY an entry, in the order of the rows of X.
- * signs_flush: out (k) = row, or += with add; row = 0.
+ * signs_flush: out (k) = row, or += row; row = 0. SIGNS_STREAM writes past the caches, for results larger than they are.
  *
  * Each number of out is a sum in the order of j: the bits do not depend on how rows and columns are shared out.
  * No allocation, no GIL. nnz(S) additions a row of X. Called through signs.pyx. */
@@ -33,7 +33,9 @@ struct sign_columns {
 #define SIGNS_AXIS0_ARGS(REAL)                                                                                         \
     (const struct sign_columns *S, const REAL *X, ptrdiff_t ldx, int64_t width, REAL *out, ptrdiff_t ldo)
 
-#define SIGNS_FLUSH_ARGS(REAL) (REAL *row, int64_t k, int add, REAL *out)
+enum { SIGNS_STORE, SIGNS_ADD, SIGNS_STREAM };
+
+#define SIGNS_FLUSH_ARGS(REAL) (REAL *row, int64_t k, int how, REAL *out)
 
 SL_DECLARE(void, signs_flush_f64, SIGNS_FLUSH_ARGS(double))
 SL_DECLARE(void, signs_flush_f32, SIGNS_FLUSH_ARGS(float))

@@ -51,6 +51,7 @@ class DenseSketch:
 
     def __init__(self, columns: Gaussian | DenseSigns, n_features: int | None):
         self.drawn, self.n_features, self.n_components = columns, n_features, columns.n_components
+        self.blind = True  # a column of signs may be empty, and beside a product a look at X costs nothing
         self._kept: dict = {}
 
     def _panels(self, dtype) -> Iterable[tuple[slice, np.ndarray]]:

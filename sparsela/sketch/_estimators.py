@@ -6,6 +6,8 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import DataDimensionalityWarning
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -97,8 +99,12 @@ class _FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ndarray of shape (n_samples, n_components_)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **INPUT)
-        return self.operator_._apply(X.tocsr() if hasattr(X, "tocsr") else X)
+        late = not (issparse(X) or self.operator_._drawn.blind)  # NaN and infinity reach Y, which is smaller: look there
+        X = validate_data(self, X, reset=False, ensure_all_finite=not late, **INPUT)
+        Y = self.operator_._apply(X.tocsr() if issparse(X) else X)
+        if late and not get_config()["assume_finite"] and not np.isfinite(Y.sum()):
+            validate_data(self, X, reset=False, **INPUT)
+        return Y
 
     def adjoint_transform(self, Y):
         """Back to the features, ``Y S``: an unbiased guess of what was sketched, with a large variance.

@@ -65,6 +65,7 @@ class HadamardSketch:
     def __init__(self, P: SampledRows | SparseRows, n_components: int, n_features: int, seed: int):
         self.P, self.n_components, self.n_features = P, n_components, n_features
         self.seed, self.D = seed, next_pow2(n_features)
+        self.blind = not len(P.cols)  # an empty matrix sees nothing; any entry sees NaN wherever it is in the row
 
     @cached_property
     def _flips(self) -> np.ndarray:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
 from sparsela._core.random import seed_from
+from sparsela._core.sparse_backend import aligned_empty
 from sparsela._core.validation import check_count
 from sparsela.sketch._dense import DenseSigns, DenseSketch, Gaussian
 from sparsela.sketch._dimensions import KINDS, check_density, fast_jl_density
@@ -125,8 +126,8 @@ def _part(X: Any, name: str) -> Any:
 
 def row_sketch(drawn: Any, X: Any, ids: np.ndarray, out: np.ndarray) -> None:
     """out += S[:, ids] X; X in single precision may meet sums in double precision, a block of rows at a time."""
-    if X.dtype == out.dtype:
-        product(drawn, X, 0, ids, out)
+    if X.dtype == out.dtype or ids is None:
+        product(drawn, X.astype(out.dtype, copy=False), 0, ids, out)
         return
     step = 1 << 14
     for first in range(0, len(ids), step):
@@ -244,19 +245,14 @@ class SketchOperator(LinearOperator):
             raise ValueError("accumulate=True needs an out to add to, got None")
         sums = X.dtype if axis == -1 else sums_dtype(X.dtype, X.shape[0])
         direct = out is not None and out.flags.c_contiguous and out.flags.aligned and sums == out.dtype
+        work = out if direct else aligned_empty(shape, sums)
         if axis == -1:
-            work = out if direct else np.empty(shape, sums)
             product(self._drawn, X, -1, None, work, direct and accumulate)
         else:
-            work = out if direct else np.zeros(shape, sums)
-            if direct and not accumulate:
+            if not (direct and accumulate):
                 work[...] = 0
-        if axis == -1:
-            pass
-        elif self.kind in WHOLE:
-            product(self._drawn, X if X.dtype == sums else X.astype(sums), 0, None, work)
-        else:
-            row_sketch(self._drawn, X, np.arange(self.n_features), work)
+            ids = None if self.kind in WHOLE else np.arange(self.n_features)
+            row_sketch(self._drawn, X, ids, work)
         if direct or (out is None and work.dtype == X.dtype):
             return work
         if out is None:

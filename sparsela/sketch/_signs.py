@@ -61,6 +61,7 @@ class SignSketch:
 
     def __init__(self, columns: Blocks | Bernoulli, n_features: int | None):
         self.drawn, self.n_features, self.n_components = columns, n_features, columns.n_components
+        self.blind = not columns.z  # a column may be empty: NaN there would go unseen
 
     @property
     def chunk(self) -> int:
