@@ -18,7 +18,15 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
-from sparsela.sketch import SRHT, CountSketch, FastJL, GaussianSketch, SparseEmbedding, SparseSignSketch
+from sparsela.sketch import (
+    SRHT,
+    CountSketch,
+    FastJL,
+    GaussianSketch,
+    SparseEmbedding,
+    SparseSignSketch,
+    TensorSketch,
+)
 
 # A fixed dictionary must be as wide as the data of each check: the shapes are those for scikit-learn's SparseCoder.
 PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = PER_ESTIMATOR_CHECK_PARAMS[sklearn.decomposition.SparseCoder]
@@ -41,6 +49,7 @@ ESTIMATORS = [
     SparseEmbedding(n_nonzeros=1),  # checks set n_components=1, and a column has no more entries than that
     SRHT(),
     FastJL(),
+    TensorSketch(),
 ]
 
 

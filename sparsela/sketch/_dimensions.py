@@ -183,7 +183,7 @@ def sketch_size(
     >>> sketch_size("countsketch", goal="product", eps=0.1)
     4000
     >>> sketch_size("gaussian", goal="norm", eps=0.1)
-    769
+    768
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
@@ -193,6 +193,8 @@ def sketch_size(
         return _subspace_size(kind, eps, delta, rank, length)
     if eps is None:
         raise ValueError(f"eps must be given for goal {goal!r}")
+    if rank is not None:
+        raise ValueError(f"rank has a meaning for goal 'subspace' alone, got {rank!r} with goal {goal!r}")
     eps, delta = check_eps(eps), check_eps(delta, "delta")
     if goal == "norm" and kind == "gaussian":
         return _gaussian_norm_size(eps, delta)
