@@ -1,5 +1,5 @@
 # Sketches through a Hadamard transform: signs, transform of length D, then some entries (SRHT) or a sparse matrix (FastJL).
-#   flips: D bits, two bytes at least, set where the sign of an entry is flipped; D a power of two >= d. With vals empty entry r of the result is entry cols[r] of the transform, else
+#   flips: D bits, two bytes at least, set where the sign of an entry is flipped; D a power of two >= d. With start empty entry r of the result is entry cols[r] of the transform, else
 #   sum_t vals[t] (entry cols[t]), t in [start[r], start[r + 1]). The result is multiplied by scale and stored in out, or added with add.
 #   Dense X: rows contiguous, any distance apart; out C order. CSR X: repeated entries add; an index out of range is seen
 #   before it is used: the answer is then 1, else 0. float32 or float64, one dtype a call.
@@ -41,11 +41,11 @@ cdef void take(const real *z, const int64_t *cols, const real *vals, const int64
     cdef Py_ssize_t r
     cdef int64_t t
     cdef real s0, s1
-    if vals == NULL and not add:
+    if start == NULL and not add:
         for r in range(k):
             out[r] = z[cols[r]] * scale
         return
-    if vals == NULL:
+    if start == NULL:
         for r in range(k):
             out[r] += z[cols[r]] * scale
         return
@@ -75,6 +75,7 @@ def rows(const real[:, :] X, const uint8_t[::1] flips, Py_ssize_t D, const int64
     """out (n, k) = X S', or += with add."""
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = out.shape[1], ldx = X.strides[0] // sizeof(real), i
     cdef const real *x
+    cdef const int64_t *from_ = &start[0] if start.shape[0] else NULL
     cdef const real *v = &vals[0] if vals.shape[0] else NULL
     cdef const int64_t *c = &cols[0] if cols.shape[0] else NULL
     cdef real *scratch
@@ -87,7 +88,7 @@ def rows(const real[:, :] X, const uint8_t[::1] flips, Py_ssize_t D, const int64
     for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):
         z = scratch + threadid() * (D + 64)
         dense_row(x + i * ldx, &flips[0], d, D, z)
-        take(z, c, v, &start[0], k, <real> scale, add, &out[i, 0])
+        take(z, c, v, from_, k, <real> scale, add, &out[i, 0])
     free(scratch)
 
 
@@ -108,6 +109,7 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
              bint add, real[:, ::1] out, int n_threads):
     """out (n, k) = X S', or += with add."""
     cdef Py_ssize_t n = out.shape[0], k = out.shape[1], nnz = indices.shape[0], i
+    cdef const int64_t *from_ = &start[0] if start.shape[0] else NULL
     cdef const real *v = &vals[0] if vals.shape[0] else NULL
     cdef const int64_t *c = &cols[0] if cols.shape[0] else NULL
     cdef const index *idx = &indices[0] if nnz else NULL
@@ -128,7 +130,7 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
                           z):
                 wrong += 1
             else:
-                take(z, c, v, &start[0], k, <real> scale, add, &out[i, 0])
+                take(z, c, v, from_, k, <real> scale, add, &out[i, 0])
     free(scratch)
     return wrong != 0
 
@@ -147,7 +149,7 @@ cdef void panel_of(const real *x, Py_ssize_t ldx, const uint8_t *flips, Py_ssize
             z[i * room + j] = x[i * ldx + j] * by
     transform_columns(z, D, room, <real> 1)
     for r in range(k):
-        if vals == NULL:
+        if start == NULL:
             for j in range(width):
                 out[r * ldo + j] += z[cols[r] * room + j] * scale
             continue
@@ -163,15 +165,16 @@ def axis0(const real[:, :] X, const uint8_t[::1] flips, Py_ssize_t D, const int6
     cdef Py_ssize_t d = X.shape[0], width = X.shape[1], k = out.shape[0], ldx = X.strides[0] // sizeof(real), i
     cdef Py_ssize_t panels = (width + PANEL - 1) // PANEL, room = min(PANEL, (width + 15) // 16 * 16)
     cdef const real *x
+    cdef const int64_t *from_ = &start[0] if start.shape[0] else NULL
     cdef const real *v = &vals[0] if vals.shape[0] else NULL
     cdef const int64_t *c = &cols[0] if cols.shape[0] else NULL
     cdef real *scratch
-    if d == 0 or width == 0 or c == NULL:
+    if d == 0 or width == 0:
         return
     x = &X[0, 0]
     n_threads = <int> min(n_threads, panels)
     scratch = scratch_of(D * room, n_threads, <real> 0)
     for i in prange(panels, schedule="static", num_threads=n_threads, nogil=True):
-        panel_of(x + i * PANEL, ldx, &flips[0], d, D, min(<Py_ssize_t> PANEL, width - i * PANEL), c, v, &start[0], k,
+        panel_of(x + i * PANEL, ldx, &flips[0], d, D, min(<Py_ssize_t> PANEL, width - i * PANEL), c, v, from_, k,
                  <real> scale, scratch + threadid() * (D * room + 64), &out[0, i * PANEL], width)
     free(scratch)

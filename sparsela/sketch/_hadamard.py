@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from sparsela._core.random import sign_hash, subset_hash, uniform_hash
 from sparsela._ext import srht as kernel
-from sparsela.sketch._inputs import csr_parts, refuse, row_blocks, threads
+from sparsela.sketch._inputs import check_csr, csr_parts, refuse, row_blocks, threads
 from sparsela.transforms import fwht, next_pow2
 
 ROW = 1 << 32  # counters of a row of P
@@ -28,7 +28,7 @@ class SampledRows:
     def __init__(self, n_components: int, seed: int, n_features: int):
         D = next_pow2(n_features)
         self.cols = subset_hash(D, n_components, seed=seed, stream=1)
-        self.vals, self.start = np.empty(0), np.zeros(1, np.int64)
+        self.vals, self.start = np.empty(0), np.empty(0, np.int64)
         self.scale = n_components**-0.5
 
     def back(self, Y: np.ndarray, D: int) -> np.ndarray:
@@ -89,6 +89,7 @@ class HadamardSketch:
     def axis0(self, X, ids: np.ndarray | None, out: np.ndarray) -> None:
         """out += S X, for real X; ids are 0 ... n_features - 1 and not looked at."""
         if sp.issparse(X):
+            check_csr(X)
             part = np.zeros(out.shape[::-1], out.dtype)
             self.rows(X.tocsc().T, part)
             out += part.T

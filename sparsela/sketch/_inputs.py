@@ -75,6 +75,13 @@ def csr_parts(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (np.ascontiguousarray(X.indptr, kind), np.ascontiguousarray(X.indices, kind), np.ascontiguousarray(X.data))
 
 
+def check_csr(X: Any) -> None:
+    """ValueError where SciPy would read beyond the arrays of a CSR matrix; our own kernels look while they read."""
+    indptr, indices, _ = csr_parts(X)
+    bounded = not indices.size or (indices.min() >= 0 and indices.max() < X.shape[1])
+    refuse(not bounded or indptr[-1] > indices.size or bool((np.diff(indptr) < 0).any()))
+
+
 def refuse(fault: int) -> None:
     if fault:
         raise ValueError("X is no valid CSR matrix: an index is out of range or indptr descends")

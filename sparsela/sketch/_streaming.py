@@ -6,8 +6,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sparsela._core.random import seed_from
 from sparsela._core.validation import check_count
@@ -133,7 +133,7 @@ class StreamingSketch(BaseEstimator):
         -------
         self
         """
-        check_is_fitted(self, "n_rows_seen_")
+        self._check_started()
         i = check_count(i, "i", low=0, high=2**63 - 1)
         row = check_data(np.asarray(row)[None] if np.ndim(row) == 1 else row, "row")
         if row.shape != (1, self.n_features_in_):
@@ -157,8 +157,8 @@ class StreamingSketch(BaseEstimator):
         """
         if not isinstance(other, StreamingSketch):
             raise TypeError(f"other must be a StreamingSketch, got {type(other).__name__}")
-        check_is_fitted(self, "n_rows_seen_")
-        check_is_fitted(other, "n_rows_seen_")
+        self._check_started()
+        other._check_started()
         names = ["kind", "n_components", "seed_", "n_features_in_", "_dtype"]
         names += {"sparse_embedding": ["n_nonzeros"], "sparse_sign": ["density"]}.get(self.kind, [])
         for name in names:
@@ -182,16 +182,20 @@ class StreamingSketch(BaseEstimator):
     @property
     def sketch_(self):
         """S X of all that was seen."""
-        check_is_fitted(self, "n_rows_seen_")
+        self._check_started()
         return self._sum.astype(self._dtype)
 
     @property
     def sketch_y_(self):
         """S y of all that was seen."""
-        check_is_fitted(self, "n_rows_seen_")
+        self._check_started()
         if self._sum_y is None:
             raise AttributeError("sketch_y_ is there only if y was given to partial_fit")
         return self._sum_y.copy()
+
+    def _check_started(self):
+        if not hasattr(self, "n_rows_seen_"):
+            raise NotFittedError("this StreamingSketch has seen no rows yet: call partial_fit first")
 
     def _start(self):
         if hasattr(self, "_drawn"):

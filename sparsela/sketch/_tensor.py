@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparsela._core.random import bucket_hash, seed_from, sign_hash
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count
-from sparsela.sketch._inputs import check_data
+from sparsela.sketch._inputs import check_csr, check_data
 from sparsela.sketch._signs import Blocks, SignSketch
 from sparsela.transforms import fwht, next_pow2
 
@@ -129,7 +129,9 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
-        X = X.tocsr() if issparse(X) else X
+        if issparse(X):
+            X = X.tocsr()
+            check_csr(X)
         constants = self._constants(X.dtype)
         out = np.empty((X.shape[0], self.n_components_), X.dtype)
         step = max(BLOCK, BLOCK * effective_n_jobs())

@@ -12,7 +12,7 @@ SEEDS = 12_000  # the relative standard error of a variance is about √(2/n), a
 
 def unit(n_nonzeros):
     x = np.zeros(D_)
-    x[7 : 7 + 11 * n_nonzeros : 11] = np.linspace(1, 2, n_nonzeros)
+    x[7 : 7 + 7 * n_nonzeros : 7] = np.linspace(1, 2, n_nonzeros)
     return x / np.linalg.norm(x)
 
 

@@ -253,14 +253,12 @@ def test_broken_csr_is_refused_not_read():
         for part, at, value in (("indices", 3, 99), ("indices", 3, -1), ("indptr", 1, 9)):
             X = sp.csr_array(np.eye(8))
             getattr(X, part)[at] = value
+            S = SketchOperator(kind, 8, 8, random_state=0, **params)
             for axis in (0, -1):
-                S = SketchOperator(kind, 8, 8, random_state=0, **params)
-                if S._drawn.sparse:
-                    with pytest.raises(ValueError, match="X is no valid CSR matrix"):
-                        S.apply(X, axis)
-                elif kind != "gaussian" and "density" in params and axis == -1 and kind == "fast_jl":
-                    with pytest.raises(ValueError, match="X is no valid CSR matrix"):
-                        S.apply(X, axis)
+                if kind == "sparse_sign" and axis == 0 and S._drawn.sparse:
+                    continue  # rows of X that no entry of S meets are not looked at
+                with pytest.raises(ValueError, match="X is no valid CSR matrix"):
+                    S.apply(X, axis)
 
 
 def test_many_features_are_hashed_as_they_come(monkeypatch):
