@@ -136,7 +136,7 @@ def palm4msa(
     max_iter = check_count(max_iter, "max_iter")
     parts = start(A.shape, sets, init, order, A.dtype)
     fixed = {check_count(j, "fixed", low=0, high=len(sets) - 1) for j in fixed}
-    fixed |= {j for j, rule in enumerate(sets) if isinstance(rule, _sets.Const)}
+    fixed |= {j for j, rule in enumerate(sets) if is_constant(rule)}
     if len(fixed) == len(sets):
         raise ValueError("all factors are fixed: there is nothing to find")
 
@@ -196,11 +196,13 @@ def run(A, parts, scale, sets, fixed, max_iter, options, verbose=0, callback=Non
     return Found(parts, sweeper.scale, state.n_iter, converged or state.stop, state.stop, state.history)
 
 
-def result_of(A, parts, scale, n_iter, converged, history) -> FactorizationResult:
+def result_of(A, parts, scale, n_iter, converged, history, gamma=None) -> FactorizationResult:
+    """What is returned; the error is that of ``λ S_1 … S_J``, times Γ where there is one."""
     if scale == 0:  # the best multiple of a product that is orthogonal to A
         parts = [parts[0].replace(np.zeros_like(parts[0].values_)), *parts[1:]]
     operator = FactorizedOperator(parts, scale=scale or 1.0, copy=False)
-    residual_norm = float(np.linalg.norm(A - operator.toarray()))
+    product = operator.toarray() if gamma is None else operator @ gamma.toarray()
+    residual_norm = float(np.linalg.norm(A - product))
     relative_error = residual_norm / float(np.linalg.norm(A))
     supports = supports_of(operator)
     return FactorizationResult(operator, supports, n_iter, converged, residual_norm, history, relative_error)
@@ -210,10 +212,10 @@ def start(shape, sets, init, order, dtype) -> list[Factor]:
     """The factors to start from: those of the user, or identities and one zero."""
     J = len(sets)
     if init is None:
-        shapes = _shapes(shape, sets)
+        shapes = shapes_of(shape, sets)
         first = J - 1 if order == "right-to-left" else 0
         given = [np.zeros(s) if j == first else sp.eye_array(*s, format="csr") for j, s in enumerate(shapes)]
-        given = [rule.C if isinstance(rule, _sets.Const) else g for rule, g in zip(sets, given, strict=True)]
+        given = [rule.C if is_constant(rule) else g for rule, g in zip(sets, given, strict=True)]
     else:
         given = list(init)
         if len(given) != J:
@@ -232,7 +234,7 @@ def start(shape, sets, init, order, dtype) -> list[Factor]:
     return parts
 
 
-def _shapes(shape, sets) -> list[tuple[int, int]]:
+def shapes_of(shape, sets) -> list[tuple[int, int]]:
     """Shapes of the factors: those that sets imply, and min(m, n) for an inner size that none does."""
     inner: list[int | None] = [shape[0], *[None] * (len(sets) - 1), shape[1]]
     for j, rule in enumerate(sets):
@@ -246,11 +248,15 @@ def _shapes(shape, sets) -> list[tuple[int, int]]:
     return list(zip(sizes, sizes[1:], strict=False))
 
 
+def is_constant(rule) -> bool:
+    return isinstance(rule, _sets.Const)
+
+
 def implied_shape(rule) -> tuple[int, int] | None:
     """The one shape that a set has, or None."""
     if isinstance(rule, _sets.Supp):
         return rule.mask.shape
-    if isinstance(rule, _sets.Const):
+    if is_constant(rule):
         return rule.C.shape
     if isinstance(rule, _sets.BlockDiag):
         return tuple(map(sum, zip(*rule.block_shapes, strict=True)))

@@ -47,6 +47,7 @@ class Sweeper:
     norm_max_iter: int
     rng: np.random.Generator
     vectors: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    projected: set[int] = field(default_factory=set)  # factors that are in their sets: a start may not be
     steady: int = 0  # sweeps since a support changed
     n_backtracks: int = 0
 
@@ -117,13 +118,14 @@ class Sweeper:
                 return False
             F = image(new)
             psi = self._objective(F)
-            if not rule.exact or psi <= self.psi + 1e-14 * self.energy:
+            if not rule.exact or j not in self.projected or psi <= self.psi + 1e-14 * self.energy:
                 break
             self.n_backtracks += 1
             c *= 2
         else:
             return False  # no step that lowers Ψ in floating point: the factor stays
         self.parts[j], self.F, self.psi = new, F, psi
+        self.projected.add(j)
         return not same
 
     def _refit(self, j: int, G: np.ndarray, c: float, gradient: Callable, image: Callable) -> None:
