@@ -1,8 +1,8 @@
 # A chain of structured factors times a dense panel: threads over panels of columns, the C passes in them.
 #   Chain(dtype, columns, passes): passes in the order in which they are applied, the first to a panel of `columns`
 #   rows; each is ("block", values, sizes) or ("pair", values, sizes, values, sizes) with values of one dtype, contiguous
-#   blocks, sizes (a, b, c, d, sk, sl); ("sparse", rows, indptr, indices, data) with sound int32 CSR;
-#   ("diagonal", data) or ("permute", index).
+#   blocks, sizes (a, b, c, d, sk, sl); ("sparse", rows, indptr, indices, perm, data) with sound int32 CSR, perm as in
+#   spmm.pyx or None; ("diagonal", data) or ("permute", index).
 #   apply(X, Z, alpha): X (n, B), Z (m, B), rows contiguous, any distance apart. One dtype, float32 or float64.
 #   power_norm(chain, its adjoint, x, ...): power iteration without Python in it; x (n,) is overwritten.
 # A panel of four vectors a row goes through all passes while it is in cache: from X to one of two buffers of
@@ -27,6 +27,7 @@ cdef extern from "kronecker_kernel.h" nogil:
         block first, second
         const int32_t *indptr
         const int32_t *indices
+        const int32_t *perm
         const void *data
         const Py_ssize_t *index
     ctypedef void (*pass_double_t)(const c_pass *, int, const double *, Py_ssize_t, double *, Py_ssize_t, double) noexcept
@@ -95,8 +96,8 @@ cdef class Chain:
             elif kind == "sparse":
                 p.kind, p.rows = PASS_SPARSE, args[0]
                 p.indptr, p.indices = <const int32_t *> address(args[1]), <const int32_t *> address(args[2])
-                p.data = address(args[3])
-                self.work += p.rows + len(args[3])
+                p.perm, p.data = NULL if args[3] is None else <const int32_t *> address(args[3]), address(args[4])
+                self.work += p.rows + len(args[4])
             elif kind == "diagonal":
                 p.kind, p.rows, p.data = PASS_DIAGONAL, n, address(args[0])
                 self.work += n

@@ -18,7 +18,7 @@ SHARED_FROM = 1 << 20  # multiply-adds from which it is worth asking how many th
 
 
 class Plan:
-    """How ``S_1 … S_J X`` is computed; holds no numbers of its own but the columns of transposed CSR factors."""
+    """How ``S_1 … S_J X`` is computed; it holds no numbers of its own."""
 
     def __init__(self, parts: tuple[Factor, ...]):
         self.shape = (parts[0].shape[0], parts[-1].shape[1])
@@ -93,9 +93,8 @@ def _pass(part: Factor) -> tuple:
         return "block", *_block(part)
     if isinstance(part, Sparse):
         if part.transposed:
-            colptr, rowind, perm = part.columns
-            return "sparse", part.shape[0], colptr, rowind, part.rows.data[perm]
-        return "sparse", part.shape[0], part.rows.indptr, part.rows.indices, np.ascontiguousarray(part.rows.data)
+            return "sparse", part.shape[0], *part.columns, np.ascontiguousarray(part.rows.data)
+        return "sparse", part.shape[0], part.rows.indptr, part.rows.indices, None, np.ascontiguousarray(part.rows.data)
     if part.kind == "diagonal":
         return "diagonal", np.ascontiguousarray(part.diagonal)
     return "permute", np.ascontiguousarray(part.index)
