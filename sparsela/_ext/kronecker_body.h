@@ -4,6 +4,8 @@
  * held in named vectors; a block's coefficients are broadcast once for all columns of the panel. */
 #include "simd.h"
 
+void SL_NAME(spmm_rows)(const struct spmm_problem *, int, int); /* of this width, from spmm_kernel.c */
+
 #define SL_INLINE static inline __attribute__((always_inline))
 
 /* Where the values of the block of row `r` (its digit being 0) begin. */
@@ -12,7 +14,7 @@ SL_INLINE const REAL *SL_NAME(block_of)(const struct block *f, ptrdiff_t r)
     return (const REAL *)f->values + (r / (2 * f->d) * f->d + r % f->d) * 4;
 }
 
-/* Two factors of 2 x 2 blocks: rows r0, r1 (and r2, r3) differ in the digit of the first, r0, r2 in that of the second. */
+/* Two factors of 2 x 2 blocks: rows r0, r1 (and r2, r3) differ in the digit of the first, r0, r2 in the second's. */
 SL_INLINE void SL_NAME(pair)(const int V, const struct pass *p, const REAL *X, ptrdiff_t lds, REAL *Z, ptrdiff_t ldd,
                              REAL alpha)
 {

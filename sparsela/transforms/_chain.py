@@ -1,7 +1,7 @@
 """A chain of factors times a panel of columns: which factors the kernel takes together, and what goes to BLAS.
 
 Neighbours of 2 × 2 blocks that mix different digits of the row index (dyadic butterflies) go two at a time. A dense
-factor is one BLAS product and splits the chain; so does a complex chain, factor by factor.
+factor is one BLAS product and splits the chain. Complex panels are parted into real and imaginary vectors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Plan:
                 run.append(part)
                 continue
             if run:
-                self.steps.append(Chain(self.dtype.name, run[0].shape[1], _passes(run)))
+                self.steps.append(Chain(run[0].shape[1], _passes(run)))
                 run = []
             if part is not None:
                 self.steps.append(part)
@@ -49,6 +49,11 @@ class Plan:
             if isinstance(step, Chain):
                 Z = aligned_empty((step.rows, X.shape[1]), dtype) if X.shape[1] > 1 else np.empty((step.rows, 1), dtype)
                 n_threads = effective_n_jobs() if step.work * X.shape[1] >= SHARED_FROM else 1
+                if dtype.kind == "c":
+                    real = np.zeros(0, dtype).real.dtype
+                    step.apply_complex(np.ascontiguousarray(X).view(real), Z.view(real), n_threads)
+                    X = Z
+                    continue
                 step.apply(_by_rows(X), Z, scale, n_threads)
                 X, scale = Z, 1
             else:
@@ -63,7 +68,7 @@ def multiply(parts: tuple[Factor, ...], scale, X: np.ndarray) -> np.ndarray:
 
 def _in_kernel(part: Factor) -> bool:
     small = not isinstance(part, Sparse) or part.rows.indices.dtype == np.int32
-    return part.dtype.kind == "f" and not isinstance(part, Dense) and small and 0 not in part.shape
+    return not isinstance(part, Dense) and small and 0 not in part.shape
 
 
 def _passes(run: list[Factor]) -> list[tuple]:
@@ -85,7 +90,7 @@ def _pairs(first: Factor, second: Factor) -> bool:
     if not all(isinstance(part, KroneckerSparse) and part.b == part.c == 2 for part in (first, second)):
         return False
     low, high = sorted((first.d, second.d))
-    return high % (2 * low) == 0
+    return first.dtype.kind == "f" and high % (2 * low) == 0
 
 
 def _pass(part: Factor) -> tuple:

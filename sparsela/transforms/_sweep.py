@@ -170,7 +170,8 @@ class Sweeper:
         x = self.vectors.get((side, j))
         if x is None or not x.any():
             x = self.rng.standard_normal(forward.shape[1]).astype(forward.dtype)
-        if len(forward.steps) == len(backward.steps) == 1 and isinstance(forward.steps[0], Chain):
+        steps = (*forward.steps, *backward.steps)
+        if x.dtype.kind == "f" and len(steps) == 2 and all(isinstance(step, Chain) for step in steps):
             x = x.copy()
             norm = power_norm(forward.steps[0], backward.steps[0], x, self.norm_tol, self.norm_max_iter)
             self.vectors[side, j] = x
