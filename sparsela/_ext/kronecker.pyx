@@ -99,7 +99,9 @@ cdef class Chain:
             elif kind == "sparse":
                 p.kind, p.rows = PASS_SPARSE, args[0]
                 p.indptr, p.indices = <const int32_t *> address(args[1]), <const int32_t *> address(args[2])
-                p.perm, p.data = NULL if args[3] is None else <const int32_t *> address(args[3]), address(args[4])
+                p.data = address(args[4])
+                if args[3] is not None:
+                    p.perm = <const int32_t *> address(args[3])
                 self.work += p.rows + len(args[4])
             elif kind == "diagonal":
                 p.kind, p.rows, p.data = PASS_DIAGONAL, n, address(args[0])
