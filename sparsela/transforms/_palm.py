@@ -206,7 +206,7 @@ def _run(A, parts, scale, sets, fixed, max_iter, options, verbose, callback, ret
         if converged or state.stop:
             break
     parts = _flip(sweeper.parts) if flipped else sweeper.parts
-    return Found(parts, sweeper.scale, state.n_iter, converged or state.stop, state.stop, state.history)
+    return Found(parts, sweeper.scale, state.n_iter, bool(converged or state.stop), state.stop, state.history)
 
 
 def result_of(A, parts, scale, n_iter, converged, history, gamma=None) -> FactorizationResult:
