@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -302,8 +303,8 @@ def check_target(A) -> np.ndarray:
 
 def check_sets(constraints: Any, name: str) -> list:
     """A non-empty list of sets."""
-    if isinstance(constraints, _sets.ProjectionSet):
-        raise TypeError(f"{name} must be a sequence of sets, got one set")
+    if isinstance(constraints, _sets.ProjectionSet) or not isinstance(constraints, Iterable):
+        raise TypeError(f"{name} must be a sequence of sets, got {type(constraints).__name__}")
     sets = list(constraints)
     if not sets:
         raise ValueError(f"{name} must have at least one set, got none")

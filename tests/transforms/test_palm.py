@@ -191,6 +191,7 @@ def test_the_same_seed_gives_the_same_answer():
         (sp.eye_array(3), [proj.sp(1)], {}, TypeError, "A must be an ndarray"),
         (np.eye(2), [], {}, ValueError, "at least one set"),
         (np.eye(2), proj.sp(1), {}, TypeError, "sequence of sets"),
+        (np.eye(2), None, {}, TypeError, "sequence of sets"),
         (np.eye(2), ["sp"], {}, TypeError, r"constraints\[0\] must be a set"),
         (np.eye(2), [proj.sp(5)], {}, ValueError, "k must be at most 4"),
         (np.eye(2), [proj.const(np.eye(3))], {}, ValueError, "does not chain"),
