@@ -2,8 +2,11 @@
 
 - :class:`FactorizedOperator`: a product of sparse factors that multiplies, transposes, slices and saves.
 - :class:`KroneckerSparse`, :class:`Permutation`, :class:`Diagonal`: factors without index arrays.
+- :func:`butterfly_factorization`: the factors of an FFT-like matrix, its rows and columns in any order.
 """
 
+from sparsela.transforms._architecture import butterfly_architecture
+from sparsela.transforms._butterfly import butterfly_factorization
 from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
@@ -14,4 +17,6 @@ __all__ = [
     "FactorizedOperator",
     "KroneckerSparse",
     "Permutation",
+    "butterfly_architecture",
+    "butterfly_factorization",
 ]

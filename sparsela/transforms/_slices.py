@@ -28,7 +28,9 @@ def best_rank(T: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     *batch, k1, k2 = T.shape
     slices = np.ascontiguousarray(T).reshape(-1, k1, k2)
     largest = np.abs(slices).max(initial=0)
-    scale = np.exp2(np.round(np.log2(largest))) if largest > 0 else 1.0  # a power of two: exact, and no square overflows
+    scale = (
+        np.exp2(np.round(np.log2(largest))) if largest > 0 else 1.0
+    )  # a power of two: exact, and no square overflows
     slices = slices / slices.dtype.type(scale)
     if rank == 1:
         U = _leading_vectors(slices)
