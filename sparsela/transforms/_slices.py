@@ -1,4 +1,4 @@
-"""The best rank-r approximation of every matrix of a stack: the step that butterflies, Monarch and block supports share."""
+"""The best rank-r approximation of every matrix of a stack: the step of butterflies, Monarch and block supports."""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ def best_rank(T: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     *batch, k1, k2 = T.shape
     slices = np.ascontiguousarray(T).reshape(-1, k1, k2)
     largest = np.abs(slices).max(initial=0)
-    scale = (
-        np.exp2(np.round(np.log2(largest))) if largest > 0 else 1.0
-    )  # a power of two: exact, and no square overflows
-    slices = slices / slices.dtype.type(scale)
+    real = slices.real.dtype.type  # a power of two: exact, and no square overflows
+    scale = real(np.exp2(np.round(np.log2(largest))) if largest > 0 else 1.0)
+    slices = slices / scale
     if rank == 1:
         U = _leading_vectors(slices)
     else:
         U = _leading_spaces(slices, rank)
-    V = np.matmul(U.conj().swapaxes(1, 2), slices) * slices.dtype.type(scale)
+    V = np.matmul(U.conj().swapaxes(1, 2), slices) * scale
     return U.reshape(*batch, k1, rank), V.reshape(*batch, rank, k2)
 
 
