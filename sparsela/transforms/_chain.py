@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparsela.transforms._factors import Factor
+from sparsela.transforms._matrices import Factor
 
 
 def multiply(parts: tuple[Factor, ...], scale, X: np.ndarray) -> np.ndarray:

@@ -5,41 +5,44 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from sparsela.transforms._factors import Dense, Factor
+from sparsela.transforms._matrices import Dense, Factor
 
 SPARSE_BELOW = 0.15  # density under which a product of sparse matrices is kept sparse
 
 
 def product(parts: tuple[Factor, ...]) -> np.ndarray | sp.csr_array:
-    """``S_1 … S_J`` as one ndarray or csr_array, in the order of least estimated cost.
-
-    The classical dynamic programme over split points, O(J³), with the expected cost of a product of matrices of
-    so many non-zeros in random places, ``nnz(L) nnz(R) / inner``, in place of that of dense ones.
-    """
+    """``S_1 … S_J`` as one ndarray or csr_array, in the order of least estimated cost."""
     matrices = [part.toarray() if isinstance(part, Dense) else part.tocsr() for part in parts]
-    J = len(parts)
-    cost = np.zeros((J, J))
-    split = np.zeros((J, J), int)
-    nnz = np.zeros((J, J))
-    for i, part in enumerate(parts):
-        nnz[i, i] = max(part.nnz, part.shape[0] if part.kind == "permutation" else 0)
-    for length in range(1, J):
-        for i in range(J - length):
-            k = i + length
-            size = parts[i].shape[0] * parts[k].shape[1]
-            tries = [
-                cost[i, s] + cost[s + 1, k] + nnz[i, s] * nnz[s + 1, k] / max(1, parts[s].shape[1]) for s in range(i, k)
-            ]
-            s = i + int(np.argmin(tries))
-            split[i, k], cost[i, k] = s, tries[s - i]
-            nnz[i, k] = min(size, nnz[i, s] * nnz[s + 1, k] / max(1, parts[s].shape[1]))
+    split, _, _ = plan(parts)
 
     def between(i: int, k: int):
         if i == k:
             return matrices[i]
         return _times(between(i, split[i, k]), between(split[i, k] + 1, k))
 
-    return between(0, J - 1)
+    return between(0, len(parts) - 1)
+
+
+def plan(parts: tuple[Factor, ...]) -> tuple[np.ndarray, float, float]:
+    """Where to split the product of the factors i … k, and what all of it costs and holds.
+
+    The classical dynamic programme over split points, O(J³), with the expected cost of a product of matrices with
+    so many non-zeros in random places, ``nnz(L) nnz(R) / inner``, instead of that of dense ones.
+    """
+    J = len(parts)
+    cost, nnz, split = np.zeros((J, J)), np.zeros((J, J)), np.zeros((J, J), int)
+    for i, part in enumerate(parts):
+        nnz[i, i] = part.shape[0] if part.kind == "permutation" else part.nnz
+    for length in range(1, J):
+        for i in range(J - length):
+            k = i + length
+            inner = np.array([max(1, part.shape[1]) for part in parts[i:k]])
+            step = nnz[i, i:k] * nnz[i + 1 : k + 1, k] / inner
+            tries = cost[i, i:k] + cost[i + 1 : k + 1, k] + step
+            s = int(np.argmin(tries))
+            split[i, k], cost[i, k] = i + s, tries[s]
+            nnz[i, k] = min(parts[i].shape[0] * parts[k].shape[1], step[s])
+    return split, float(cost[0, -1]), float(nnz[0, -1])
 
 
 def _times(L, R):
@@ -47,3 +50,10 @@ def _times(L, R):
     if sp.issparse(P) and P.nnz > SPARSE_BELOW * P.shape[0] * P.shape[1]:
         return P.toarray()
     return P
+
+
+def worth_multiplying_out(parts: tuple[Factor, ...]) -> bool:
+    """Whether the product of the factors costs less, and holds fewer numbers, than the dense matrix has entries."""
+    entries = parts[0].shape[0] * parts[-1].shape[1]
+    _, cost, nnz = plan(parts)
+    return cost + nnz < entries

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
-from sparsela._core.validation import check_dtype
-from sparsela.transforms import _collapse
+from sparsela._core.validation import check_count, check_dtype, check_positive
+from sparsela.transforms import _collapse, _norms, _prune, _store
 from sparsela.transforms._chain import multiply
-from sparsela.transforms._factors import Factor, as_factor
+from sparsela.transforms._factors import Diagonal
+from sparsela.transforms._matrices import Factor, as_factor
 
 
 class FactorizedOperator(LinearOperator):
@@ -295,6 +297,140 @@ class FactorizedOperator(LinearOperator):
             out *= self.dtype.type(self.scale)
             return out
         return np.multiply(dense, self.dtype.type(self.scale), out=out)
+
+    def __getitem__(self, key):
+        """``A[rows, columns]``: an operator, one row or column as an ndarray, or one entry.
+
+        Rows and columns are selected independently (an outer product of the two selections) by an int, a slice, ints
+        or a boolean mask.
+        """
+        if not isinstance(key, tuple):
+            key = (key, slice(None))
+        if len(key) != 2:
+            raise IndexError(f"an operator has 2 dimensions, got {len(key)} indices")
+        m, n = self.shape
+        rows, columns = _prune.positions(key[0], m, "rows"), _prune.positions(key[1], n, "columns")
+        if np.ndim(columns) == 0:
+            return self._column(int(columns))[rows]
+        if np.ndim(rows) == 0:
+            return self.T._column(int(rows))[columns]
+        return self._make(_prune.prune(_prune.take(self._parts, rows, columns), 0.0), self.scale)
+
+    def _column(self, j: int) -> np.ndarray:
+        unit = np.zeros(self.shape[1], self.dtype)
+        unit[j] = 1
+        return self.matvec(unit)
+
+    def prune(self, tol: float = 0.0) -> FactorizedOperator:
+        """Drop small entries, and the rows and columns between factors that then feed nothing.
+
+        Parameters
+        ----------
+        tol : float, default=0.0
+            Entries of this modulus or less are dropped. At 0, factors without dead rows or columns stay what they are.
+
+        Returns
+        -------
+        FactorizedOperator
+            With smaller factors; at ``tol=0`` the same matrix.
+        """
+        return self._make(_prune.prune(self._parts, check_positive(tol, "tol", allow_zero=True)), self.scale)
+
+    def optimize(self, batch: int = 1) -> FactorizedOperator:
+        """Merge neighbours, or change formats, where a product with `batch` columns is then faster on this machine.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Columns of the operands to come.
+
+        Returns
+        -------
+        FactorizedOperator
+            The same matrix up to rounding. What is chosen depends on times measured now.
+        """
+        return self._make(_prune.optimize(self._parts, check_count(batch, "batch")), self.scale)
+
+    # Norms.
+
+    def norm(self, ord="fro", *, tol=1e-6, max_iter=200, random_state=None) -> float:
+        """The Frobenius norm, exactly, or the spectral norm, by power iteration.
+
+        Parameters
+        ----------
+        ord : {"fro", 2}, default="fro"
+        tol : float, default=1e-6
+            Power iteration ends when the norm changes by less than this fraction of itself.
+        max_iter : int, default=200
+        random_state : None, int, RandomState or Generator
+            Of the vector to start from.
+
+        Returns
+        -------
+        float
+            For ``ord=2`` a lower bound that is attained in the limit.
+        """
+        if ord == "fro":
+            return float(np.linalg.norm(self.column_norms()))
+        if ord != 2:
+            raise ValueError(f"ord must be 'fro' or 2, got {ord!r}")
+        max_iter, tol = check_count(max_iter, "max_iter"), check_positive(tol, "tol", allow_zero=True)
+        return _norms.spectral_norm(self, tol, max_iter, random_state)
+
+    def column_norms(self) -> np.ndarray:
+        """The ℓ2 norms of the columns, (n,), from blocks of 256 columns."""
+        return _norms.column_norms(self)
+
+    def normalize_columns(self) -> FactorizedOperator:
+        """With one Diagonal more, so that columns have unit norm. Zero columns stay zero, and a warning says so."""
+        norms = self.column_norms()
+        zero = np.flatnonzero(norms == 0)
+        if zero.size:
+            warnings.warn(f"{zero.size} columns are zero and stay so, the first is column {zero[0]}", stacklevel=2)
+            norms[zero] = 1
+        return FactorizedOperator([self, Diagonal((1 / norms).astype(self.dtype))], copy=False)
+
+    # Files.
+
+    def save(self, path) -> None:
+        """Write it to a file: one ``.npz`` that needs no pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            ``.npz`` is appended where it is missing.
+        """
+        np.savez(path, **_store.to_arrays(self._parts, self.scale, self.dtype))
+
+    @classmethod
+    def load(cls, path) -> FactorizedOperator:
+        """Read what :meth:`save` wrote, bit for bit.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        FactorizedOperator
+
+        Raises
+        ------
+        ValueError
+            If the file is no stored operator, is of a newer format, or holds arrays that do not fit.
+        """
+        return cls._restore(_store.read(path))
+
+    @classmethod
+    def _restore(cls, arrays: dict[str, np.ndarray]) -> FactorizedOperator:
+        parts, scale, dtype = _store.from_arrays(arrays)
+        operator = cls(parts, scale=scale, copy=False)
+        if operator.dtype.kind == "c" and dtype.kind != "c":
+            raise ValueError(f"dtype must be that of the factors, {operator.dtype}, the file has {dtype}")
+        return operator.astype(dtype)
+
+    def __reduce__(self):
+        return type(self)._restore, (_store.to_arrays(self._parts, self.scale, self.dtype),)
 
 
 def check_scale(scale):
