@@ -31,6 +31,7 @@ MODULES = {
     "topk": ["topk_kernel.c"],
     "hash": [],
     "truncated": ["truncated_kernel.c"],
+    "kronecker": ["kronecker_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

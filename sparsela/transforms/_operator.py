@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from sparsela._core.validation import check_count, check_dtype, check_positive
 from sparsela.transforms import _collapse, _norms, _prune, _store
-from sparsela.transforms._chain import multiply
+from sparsela.transforms._chain import Plan
 from sparsela.transforms._factors import Diagonal
 from sparsela.transforms._matrices import Factor, as_factor
 
@@ -122,6 +122,7 @@ class FactorizedOperator(LinearOperator):
     def _fill(self, parts: tuple[Factor, ...], scale: Any, conjugated: bool) -> FactorizedOperator:
         super().__init__(parts[0].dtype, (parts[0].shape[0], parts[-1].shape[1]))
         self._stored, self._scale, self._conjugated = parts, scale, conjugated
+        self._lazy: dict[str, Any] = {}  # the plan of products and the adjoint, made when they are first needed
         return self
 
     @classmethod
@@ -190,9 +191,11 @@ class FactorizedOperator(LinearOperator):
 
     def _matmat(self, X):
         X = np.asarray(X)
+        if "plan" not in self._lazy:
+            self._lazy["plan"] = Plan(self._stored)
         if self._conjugated:
-            return multiply(self._stored, np.conj(self.scale), X.conj()).conj()
-        return multiply(self._stored, self.scale, X)
+            return self._lazy["plan"].multiply(np.conj(self.scale), X.conj()).conj()
+        return self._lazy["plan"].multiply(self.scale, X)
 
     def _matvec(self, x):
         return self._matmat(np.asarray(x).reshape(-1, 1))
@@ -207,7 +210,9 @@ class FactorizedOperator(LinearOperator):
         return self._make((part.T for part in reversed(self._stored)), self.scale, self._conjugated)
 
     def _adjoint(self):
-        return self._transpose().conj()
+        if "adjoint" not in self._lazy:
+            self._lazy["adjoint"] = self._transpose().conj()
+        return self._lazy["adjoint"]
 
     def conj(self) -> FactorizedOperator:
         """The complex conjugate; no data are copied."""
