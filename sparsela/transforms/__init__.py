@@ -5,9 +5,12 @@
 - :func:`butterfly_factorization`: the factors of an FFT-like matrix, its rows and columns in any order.
 """
 
+from sparsela.transforms._analytic import dct_operator, dft_operator
 from sparsela.transforms._architecture import butterfly_architecture
 from sparsela.transforms._butterfly import butterfly_factorization
 from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
+from sparsela.transforms._fixed_support import fixed_support_factorization
+from sparsela.transforms._monarch import MonarchOperator, monarch_project
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
 
@@ -16,7 +19,12 @@ __all__ = [
     "FactorizationResult",
     "FactorizedOperator",
     "KroneckerSparse",
+    "MonarchOperator",
     "Permutation",
     "butterfly_architecture",
     "butterfly_factorization",
+    "dct_operator",
+    "dft_operator",
+    "fixed_support_factorization",
+    "monarch_project",
 ]
