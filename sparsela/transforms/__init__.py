@@ -3,13 +3,17 @@
 - :class:`FactorizedOperator`: a product of sparse factors that multiplies, transposes, slices and saves.
 - :class:`KroneckerSparse`, :class:`Permutation`, :class:`Diagonal`: factors without index arrays.
 - :func:`butterfly_factorization`: the factors of an FFT-like matrix, its rows and columns in any order.
+- :func:`monarch_project`, :func:`fixed_support_factorization`: two factors, the global optimum.
+- :func:`hadamard_operator`, :func:`dft_operator`, :func:`dct_operator`: fast transforms that are known, as factors.
+- :func:`fwht`: the Walsh–Hadamard transform of any axis, padded to :func:`next_pow2` where its length asks for it.
 """
 
-from sparsela.transforms._analytic import dct_operator, dft_operator
+from sparsela.transforms._analytic import dct_operator, dft_operator, hadamard_operator
 from sparsela.transforms._architecture import butterfly_architecture
 from sparsela.transforms._butterfly import butterfly_factorization
 from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
 from sparsela.transforms._fixed_support import fixed_support_factorization
+from sparsela.transforms._fwht import fwht, next_pow2
 from sparsela.transforms._monarch import MonarchOperator, monarch_project
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
@@ -26,5 +30,8 @@ __all__ = [
     "dct_operator",
     "dft_operator",
     "fixed_support_factorization",
+    "fwht",
+    "hadamard_operator",
     "monarch_project",
+    "next_pow2",
 ]

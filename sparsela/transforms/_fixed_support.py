@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsela._core.random import random_stream
 from sparsela._core.validation import check_count, check_matrix, check_positive
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
@@ -61,8 +62,9 @@ def fixed_support_factorization(
     Inner index i reaches the block ``rows(X[:, i]) × columns(Y[i, :])`` of A. Indices with the same block form a group.
     Where the blocks of different groups are disjoint, each group of r indices takes the best approximation of rank r
     of A on its block, and that is the global minimum of ``‖A − X Y‖_F``. For supports in general the problem is
-    NP-hard, and may not have a minimum at all: the groups are then filled one after the other from what is left over,
-    largest block first, and exact least squares for X and for Y alternate. Then the result depends on that start.
+    NP-hard, and may not have a minimum at all. Exact least squares for X and for Y then alternate, from the best of a
+    few starts: the groups filled one after the other from what is left over, largest block first, and random left
+    factors of a fixed seed. Nothing is promised about the minimum that this ends in.
 
     References
     ----------
@@ -95,7 +97,7 @@ def fixed_support_factorization(
     if _disjoint(groups, A.shape):
         _fill_disjoint(A, groups, X, Y)
     else:
-        _fill_in_turn(A, groups, X, Y)
+        X, Y = _best_start(A, left, right, groups, min(max_iter, FIRST_SWEEPS))
         n_iter, converged = _alternate(A, left, right, X, Y, max_iter, tol)
     residual_norm = float(np.linalg.norm(A - X @ Y))
     length = float(np.linalg.norm(A))
@@ -111,6 +113,8 @@ def fixed_support_factorization(
         relative_error=residual_norm / length if length > 0 else 0.0,
     )
 
+
+RANDOM_STARTS, FIRST_SWEEPS = 6, 20  # where supports overlap, a single start ends in a poor valley now and then
 
 Group = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows, columns, inner indices
 
@@ -146,6 +150,20 @@ def _fill_disjoint(A: np.ndarray, groups: list[Group], X: np.ndarray, Y: np.ndar
         root = np.sqrt(np.linalg.norm(V, axis=-1, keepdims=True))
         X[rows[:, :, None], inner[:, None, :rank]] = U * root.swapaxes(-1, -2)
         Y[inner[:, :rank, None], columns[:, None, :]] = np.divide(V, root, out=np.zeros_like(V), where=root > 0)
+
+
+def _best_start(
+    A: np.ndarray, left: np.ndarray, right: np.ndarray, groups: list[Group], sweeps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best after a few sweeps: of the blocks filled in turn, and of a few random left factors."""
+    X, Y = np.zeros(left.shape, A.dtype), np.zeros(right.shape, A.dtype)
+    _fill_in_turn(A, groups, X, Y)
+    starts, stream = [(X, Y)], random_stream(0)
+    for _ in range(RANDOM_STARTS):
+        starts.append(((left * stream.standard_normal(left.shape)).astype(A.dtype), np.zeros_like(Y)))
+    for X, Y in starts:
+        _alternate(A, left, right, X, Y, sweeps, 0.0)
+    return min(starts, key=lambda start: np.linalg.norm(A - start[0] @ start[1]))
 
 
 def _fill_in_turn(A: np.ndarray, groups: list[Group], X: np.ndarray, Y: np.ndarray) -> None:

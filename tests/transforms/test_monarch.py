@@ -138,7 +138,7 @@ def test_the_truncated_svd_wins_on_a_photograph_and_rank_helps():
 @pytest.mark.parametrize(
     "A, options, error, words",
     [
-        (np.ones((7, 8)), {}, ValueError, "composite number of rows to be cut in blocks, got 7: append a zero one, to 8"),
+        (np.ones((7, 8)), {}, ValueError, "composite number of rows to be cut in blocks, got 7: append"),
         (np.ones((8, 5)), {}, ValueError, "composite number of columns"),
         (np.ones((8, 8)), {"n_blocks": (3, 4)}, ValueError, r"n_blocks must divide \(n, m\) = \(8, 8\), got \(3, 4\)"),
         (np.ones((8, 8)), {"n_blocks": 4}, TypeError, "n_blocks must be a pair"),
