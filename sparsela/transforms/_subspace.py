@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from sparsela._core.random import random_stream
+from sparsela._core.threads import one_blas_thread
 
 OVERSAMPLING = 8  # directions beyond the rank: the more, the faster it settles
 SETTLED = 1e-6  # gain of a step, of what is left over, below which it stops
 MOST_STEPS = 60
+SERIAL = 1 << 20  # entries below which threads of LAPACK wait for each other longer than they work
 
 
 def truncated_svd(R: np.ndarray, rank: int, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -18,6 +20,13 @@ def truncated_svd(R: np.ndarray, rank: int, start: np.ndarray | None) -> tuple[n
     One step never makes ``‖R − U V‖`` larger than that of any matrix whose rows lie in the span of the start. Small
     matrices, and ranks near full, are LAPACK's. O(m n p) a step.
     """
+    if R.size > SERIAL:
+        return _truncated_svd(R, rank, start)
+    with one_blas_thread():
+        return _truncated_svd(R, rank, start)
+
+
+def _truncated_svd(R: np.ndarray, rank: int, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     m, n = R.shape
     p = min(rank + OVERSAMPLING, m, n)
     if 3 * p >= min(m, n):
