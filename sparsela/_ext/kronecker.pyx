@@ -112,11 +112,12 @@ cdef class Chain:
         cdef Py_ssize_t B = X.shape[1], lanes = sl_simd_width() // sizeof(real), wide = 4 * lanes, panel
         cdef Py_ssize_t n_panels = (B + wide - 1) // wide, room
         cdef real *buffers = NULL
+        cdef bint single = B == 1 and X.strides[0] == sizeof(real) and Z.strides[0] == sizeof(real)
         n_threads = <int> max(1, min(min(<Py_ssize_t> n_threads, n_panels), self.work * B // PER_THREAD))
-        room = self.tallest * (1 if B == 1 else wide)
+        room = self.tallest * (1 if single else wide)
         if posix_memalign(<void **> &buffers, 64, n_threads * 2 * room * sizeof(real)) != 0:
             raise MemoryError("no memory for the panels of a chain of factors")
-        if B == 1 and X.strides[0] == sizeof(real) and Z.strides[0] == sizeof(real):
+        if single:
             with nogil:
                 matvec(self.passes, self.n_passes, &X[0, 0], &Z[0, 0], alpha, buffers, buffers + room)
         elif n_threads == 1:

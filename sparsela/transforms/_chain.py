@@ -107,6 +107,8 @@ def _block(part: KroneckerSparse) -> tuple[np.ndarray, tuple[int, ...]]:
 
 def _by_rows(X: np.ndarray) -> np.ndarray:
     """X with contiguous rows, copied only if it has not."""
+    if X.shape[1] == 1:
+        return np.ascontiguousarray(X)  # the chain of matvecs reads one contiguous column
     between, within = X.strides
     size = X.itemsize
     sound = within == size and between >= X.shape[1] * size and between % size == 0 and X.flags.aligned

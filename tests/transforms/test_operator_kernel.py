@@ -56,7 +56,7 @@ def test_bits_do_not_depend_on_threads_nor_on_neighbours():
         one = A @ X
         few = A @ X[:, 500:517]
     with sparsela.config_context(n_jobs=3):
-        assert (one == A @ X).all()
+        np.testing.assert_array_equal(A @ X, one)
     np.testing.assert_array_equal(few, one[:, 500:517])
 
 
