@@ -12,6 +12,8 @@ from sparsela.transforms._factors import KroneckerSparse
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._slices import best_rank
 
+WIDE = 8  # columns from which BLAS on the blocks beats the kernel of a chain
+
 
 class MonarchOperator(FactorizedOperator):
     """A Monarch matrix: blocks of columns mixed, a transposition, blocks of rows mixed.
@@ -87,6 +89,21 @@ class MonarchOperator(FactorizedOperator):
     @classmethod
     def _make(cls, parts, scale, conjugated: bool = False) -> FactorizedOperator:
         return FactorizedOperator._make(parts, scale, conjugated)  # a transpose or a slice of it is none any more
+
+    def _matmat(self, X):
+        X = np.asarray(X)
+        if X.shape[1] < WIDE:
+            return super()._matmat(X)
+        if np.iscomplexobj(X) and self.dtype.kind != "c":  # as pairs of real columns
+            pairs = np.ascontiguousarray(X, np.result_type(self.dtype, np.complex64))
+            return self._matmat(pairs.view(self.dtype)).view(pairs.dtype)
+        L, R = (factor.values for factor in self.factors)
+        (k, q), (_, _, l, kr), n_columns = self.n_blocks, L.shape, X.shape[1]
+        X = np.ascontiguousarray(X, self.dtype).reshape(k, -1, n_columns)
+        between = np.matmul(R[:, 0], X).reshape(kr, q, n_columns).swapaxes(0, 1)
+        out = np.empty((l, q, n_columns), self.dtype)
+        np.matmul(L[0], between, out=out.swapaxes(0, 1))
+        return out.reshape(-1, n_columns)
 
     @classmethod
     def _restore(cls, arrays: dict[str, np.ndarray]) -> MonarchOperator:

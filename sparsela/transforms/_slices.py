@@ -31,18 +31,36 @@ def best_rank(T: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     real = slices.real.dtype.type  # a power of two: exact, and no square overflows
     scale = real(np.exp2(np.round(np.log2(largest))) if largest > 0 else 1.0)
     slices = slices / scale
-    if rank == 1:
-        U = _leading_vectors(slices)
-    else:
-        U = _leading_spaces(slices, rank)
+    U = _leading_vectors(slices) if rank == 1 else _leading_columns(slices, rank)
     V = np.matmul(U.conj().swapaxes(1, 2), slices) * scale
     return U.reshape(*batch, k1, rank), V.reshape(*batch, rank, k2)
 
 
-def _leading_vectors(slices: np.ndarray) -> np.ndarray:
+def _leading_columns(slices: np.ndarray, rank: int) -> np.ndarray:
+    """As :func:`_leading_spaces`, but slices that are of rank one already need no more than power iteration."""
+    u, settled = _power(slices)
+    U = np.zeros((*u.shape, rank), u.dtype)
+    U[:, :, 0] = u
+    rest = np.flatnonzero(~settled)
+    if settled.any():
+        V = np.matmul(u.conj()[:, None, :], slices)
+        left = np.linalg.norm(slices - u[:, :, None] * V, axis=(1, 2))
+        rounding = max(slices.shape[1:]) * np.finfo(u.dtype).eps
+        rest = np.flatnonzero(~settled | (left > rounding * np.linalg.norm(V, axis=(1, 2))))
+    if rest.size:
+        U[rest] = _leading_spaces(slices[rest], rank)
+    return U
+
+
+def _power(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_slices, k1, _ = slices.shape
     u, settled = np.empty((n_slices, k1), slices.dtype), np.empty(n_slices, bool)
     rank_one.leading(slices, u, settled, 8 * np.finfo(slices.dtype).eps, POWER_STEPS)
+    return u, settled
+
+
+def _leading_vectors(slices: np.ndarray) -> np.ndarray:
+    u, settled = _power(slices)
     U = u[:, :, None]
     if not settled.all():
         rest = np.flatnonzero(~settled)

@@ -72,8 +72,13 @@ def test_operator_multiplies_as_defined():
         dense = twin(M.left, M.right)
         assert M.left.shape == (q, l, k * r)
         assert M.right.shape == (k, q * r, p)
-        for X in (rng.standard_normal(k * p), rng.standard_normal((k * p, 7))):
+        for X in (
+            rng.standard_normal(k * p),
+            rng.standard_normal((k * p, 7)),
+            rng.standard_normal((2 * k * p, 9))[::2],
+        ):
             assert np.abs(M @ X - dense @ X).max() <= 1e-12
+            assert np.abs(M @ (X - 2j * X[::-1]) - dense @ (X - 2j * X[::-1])).max() <= 1e-12
         assert np.abs(M.toarray() - dense).max() <= 1e-12
         assert np.abs(M.T.toarray() - dense.T).max() <= 1e-12
         assert type(M.T) is FactorizedOperator
