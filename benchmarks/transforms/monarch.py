@@ -39,7 +39,7 @@ def cases(quick: bool):
         blocks = np.random.default_rng(0).standard_normal((2, int(np.sqrt(size)), *(int(np.sqrt(size)),) * 2))
         return partial(operator.matmul, MonarchOperator(*blocks), np.ones((size, 64)))
 
-    yield Growth("multiply, n, batch 64", [256, 1024, 4096] if quick else [1024, 4096, 16384], grow, bar=1.6)
+    yield Growth("multiply, n, batch 64 (n √n)", [256, 1024, 4096] if quick else [1024, 4096, 16384], grow, bar=1.75)
 
 
 def fourier(n, side):

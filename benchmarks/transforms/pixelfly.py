@@ -1,7 +1,8 @@
 """Pixelated butterflies.
 
 The product with a sparse matrix on a flat block butterfly pattern against the dense product, SciPy's own product of the
-BSR array and of its CSR form; and the fit against the plain alternation with LAPACK's SVD, to the same objective.
+BSR array and of its CSR form; and the fit against the plain alternation with LAPACK's SVD, to within 1.5 % of the same
+error.
 """
 
 import operator
@@ -37,7 +38,7 @@ def cases(quick: bool):
     yield Case(
         f"fit, kernel of {len(K)} digits, rank {rank}",
         ours,
-        partial(plain_alternation, K, mask, rank, target * (1 + 1e-3)),
+        partial(plain_alternation, K, mask, rank, target * 1.015),
         partial(as_good, K),
         "alternation with LAPACK's SVD",
         bar=1.0,
