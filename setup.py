@@ -32,7 +32,7 @@ MODULES = {
     "hash": [],
     "fwht": ["fwht_kernel.c"],
     "truncated": ["truncated_kernel.c"],
-    "kronecker": ["kronecker_kernel.c"],
+    "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

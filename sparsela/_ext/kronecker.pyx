@@ -1,17 +1,19 @@
 # A chain of structured factors times a dense panel: threads over panels of columns, the C passes in them.
 #   Chain(dtype, columns, passes): passes in the order in which they are applied, the first to a panel of `columns`
 #   rows; each is ("block", values, sizes) or ("pair", values, sizes, values, sizes) with values of one dtype, contiguous
-#   blocks, sizes (a, b, c, d, sk, sl); ("sparse", rows, indptr, indices, data) with sound int32 CSR;
-#   ("diagonal", data) or ("permute", index).
+#   blocks, sizes (a, b, c, d, sk, sl); ("sparse", rows, indptr, indices, perm, data) with sound int32 CSR, perm as in
+#   spmm.pyx or None; ("diagonal", data) or ("permute", index).
 #   apply(X, Z, alpha): X (n, B), Z (m, B), rows contiguous, any distance apart. One dtype, float32 or float64.
+#   power_norm(chain, its adjoint, x, ...): power iteration without Python in it; x (n,) is overwritten.
 # A panel of four vectors a row goes through all passes while it is in cache: from X to one of two buffers of
 # (largest number of rows) x panel, from buffer to buffer, to Z. The last panel is padded with zeros in a buffer.
 # Cost: 2 nnz B flops, about one read of X and one write of Z from memory while a panel fits in the second-level cache.
 # Panels are shared out among threads; a column is done by one, so bits do not depend on their number. One column is a
-# chain of matvecs in C. Called by transforms._chain alone.
+# chain of matvecs in C. Called by transforms._chain and _sweep.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
+from libc.math cimport sqrt
 from libc.stdlib cimport calloc, free
 
 cdef extern from "kronecker_kernel.h" nogil:
@@ -25,6 +27,7 @@ cdef extern from "kronecker_kernel.h" nogil:
         block first, second
         const int32_t *indptr
         const int32_t *indices
+        const int32_t *perm
         const void *data
         const Py_ssize_t *index
     ctypedef void (*pass_double_t)(const c_pass *, int, const double *, Py_ssize_t, double *, Py_ssize_t, double) noexcept
@@ -93,8 +96,8 @@ cdef class Chain:
             elif kind == "sparse":
                 p.kind, p.rows = PASS_SPARSE, args[0]
                 p.indptr, p.indices = <const int32_t *> address(args[1]), <const int32_t *> address(args[2])
-                p.data = address(args[3])
-                self.work += p.rows + len(args[3])
+                p.perm, p.data = NULL if args[3] is None else <const int32_t *> address(args[3]), address(args[4])
+                self.work += p.rows + len(args[4])
             elif kind == "diagonal":
                 p.kind, p.rows, p.data = PASS_DIAGONAL, n, address(args[0])
                 self.work += n
@@ -129,6 +132,45 @@ cdef class Chain:
                 run(self.passes, self.n_passes, X, Z, alpha, panel * wide, lanes, buffers + threadid() * 2 * room,
                     buffers + (threadid() * 2 + 1) * room)
         free(buffers)
+
+
+def power_norm(Chain forward, Chain backward, real[::1] x, double tol, int max_iter):
+    """The spectral norm of a chain from below, by power iteration from x, which ends as the vector reached.
+
+    backward is the chain of the adjoint. Ends when the norm changes by no more than tol of itself.
+    """
+    cdef Py_ssize_t n = x.shape[0], m = forward.rows, room = max(forward.tallest, backward.tallest), i
+    cdef real *buffers = NULL
+    cdef real *y
+    cdef double norm = 0, previous, total
+    cdef int iteration
+    if posix_memalign(<void **> &buffers, 64, 3 * room * sizeof(real)) != 0:
+        raise MemoryError("no memory for the power iteration of a chain of factors")
+    y = buffers + 2 * room
+    with nogil:
+        for iteration in range(max_iter):
+            total = 0
+            for i in range(n):
+                total += <double> x[i] * x[i]
+            if total == 0:
+                norm = 0
+                break
+            total = 1 / sqrt(total)
+            for i in range(n):
+                x[i] = <real> (x[i] * total)
+            matvec(forward.passes, forward.n_passes, &x[0], y, <real> 1, buffers, buffers + room)
+            total = 0
+            for i in range(m):
+                total += <double> y[i] * y[i]
+            previous = norm
+            norm = sqrt(total)
+            if norm == 0:
+                break
+            matvec(backward.passes, backward.n_passes, y, &x[0], <real> 1, buffers, buffers + room)
+            if norm - previous <= tol * norm and previous - norm <= tol * norm:
+                break
+    free(buffers)
+    return norm
 
 
 cdef void one(const c_pass *p, int vectors, const real *X, Py_ssize_t lds, real *Z, Py_ssize_t ldd,

@@ -4,7 +4,7 @@
  *     PASS_BLOCK     F[(i b + k) d + j, (i c + l) d + j] = v(i, j)[k, l]      i < a, j < d, k < b, l < c
  *     PASS_PAIR      two factors of 2 x 2 blocks that mix different digits of the row index, each row read and written
  *                    once: the memory traffic of one
- *     PASS_SPARSE    F in CSR
+ *     PASS_SPARSE    F in CSR, by spmm_rows
  *     PASS_DIAGONAL, PASS_PERMUTE
  * v(i, j)[k, l] is values[(i d + j) b c + k sk + l sl], so that a transpose reads the values of the matrix in place.
  *
@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dispatch.h"
+#include "spmm_kernel.h"
 
 enum { PASS_BLOCK, PASS_PAIR, PASS_SPARSE, PASS_DIAGONAL, PASS_PERMUTE };
 
@@ -31,7 +31,7 @@ struct pass {
     int kind;
     ptrdiff_t rows, columns;
     struct block first, second;         /* `second` is applied after `first` */
-    const int32_t *indptr, *indices;    /* CSR */
+    const int32_t *indptr, *indices, *perm; /* CSR, and where its values are as in spmm_kernel.h */
     const void *data;                   /* CSR values or the diagonal */
     const ptrdiff_t *index;             /* permutation: row r of Z is row index[r] of X */
 };

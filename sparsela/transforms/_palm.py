@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from sparsela._core.progress import iterate
+from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_positive
 from sparsela.transforms import _sets
 from sparsela.transforms._matrices import Factor, as_factor
@@ -22,7 +23,7 @@ from sparsela.transforms._sweep import Rule, Sweeper, pack
 ORDERS = ("right-to-left", "left-to-right")
 SUPPORT_SETS = (  # a support and nothing else: values may be refitted over it
     _sets.Sp, _sets.SpLin, _sets.SpCol, _sets.SpLinCol, _sets.SkPerm, _sets.SpTriu, _sets.Supp, _sets.BlockDiag,
-    _sets.Kronecker,
+    _sets.Kronecker, _sets.Identity,
 )  # fmt: skip
 
 
@@ -169,7 +170,16 @@ class Found(NamedTuple):
 
 
 def run(A, parts, scale, sets, fixed, max_iter, options, verbose=0, callback=None, return_history=False) -> Found:
-    """Sweep until nothing is gained; arguments have been checked."""
+    """Sweep until nothing is gained; arguments have been checked.
+
+    BLAS is held to one thread, so that bits do not depend on their number: products are small, and the kernels of
+    chains have threads of their own.
+    """
+    with one_blas_thread():
+        return _run(A, parts, scale, sets, fixed, max_iter, options, verbose, callback, return_history)
+
+
+def _run(A, parts, scale, sets, fixed, max_iter, options, verbose, callback, return_history) -> Found:
     flipped = options.order == "left-to-right"
     rules = [_rule(rule, j in fixed, flipped) for j, rule in enumerate(sets)]
     if flipped:
@@ -177,12 +187,15 @@ def run(A, parts, scale, sets, fixed, max_iter, options, verbose=0, callback=Non
     sweeper = Sweeper(
         A, list(parts), scale, rules, options.step_margin, options.norm_tol, options.norm_max_iter, options.rng
     )
-    floor = max(options.target_error, 50 * np.finfo(A.dtype).eps * np.sqrt(len(parts)))
+    rounding = 50 * np.finfo(A.dtype).eps * np.sqrt(len(parts))
+    floor = max(options.target_error, rounding)
     quiet, converged, state = 0, False, None
     for state in iterate(max_iter, "palm4msa", verbose=verbose, callback=callback, return_history=return_history):
         before = sweeper.psi
         changes = sweeper.sweep(options.refit)
-        quiet = quiet + 1 if not changes and abs(before - sweeper.psi) <= options.tol * before else 0
+        # less than tol, or less than a product of rounded factors can tell
+        gain, unseen = abs(before - sweeper.psi), 0.5 * sweeper.energy * rounding**2
+        quiet = quiet + 1 if not changes and gain <= max(options.tol * before, unseen) else 0
         converged = sweeper.relative_error <= floor or quiet >= 2
         state.record(
             objective=sweeper.psi,

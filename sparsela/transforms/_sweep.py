@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 
+from sparsela._ext.kronecker import Chain, power_norm
 from sparsela.transforms._chain import Plan
-from sparsela.transforms._matrices import Dense, Factor, Sparse, as_factor
+from sparsela.transforms._matrices import Dense, Factor, Rows, Sparse, frozen
 
 SPARSE_BELOW = 0.15  # density under which a factor is kept as CSR
 BLAS_GAIN = 15.0  # multiply-adds of a dense product in the time of one of a sparse chain
@@ -170,6 +170,11 @@ class Sweeper:
         x = self.vectors.get((side, j))
         if x is None or not x.any():
             x = self.rng.standard_normal(forward.shape[1]).astype(forward.dtype)
+        if len(forward.steps) == len(backward.steps) == 1 and isinstance(forward.steps[0], Chain):
+            x = x.copy()
+            norm = power_norm(forward.steps[0], backward.steps[0], x, self.norm_tol, self.norm_max_iter)
+            self.vectors[side, j] = x
+            return norm * (1 + self.norm_tol)
         norm = 0.0
         for _ in range(self.norm_max_iter):
             x = x / x.dtype.type(np.linalg.norm(x))
@@ -186,14 +191,17 @@ class Sweeper:
 
 def pack(M: np.ndarray) -> Factor:
     """A dense matrix as CSR where few of its entries are not zero."""
-    if np.count_nonzero(M) < SPARSE_BELOW * M.size:
-        return as_factor(sp.csr_array(M), "factor", copy=False)
-    return Dense(M)
+    if np.count_nonzero(M) >= SPARSE_BELOW * M.size:
+        return Dense(M)
+    rows, columns = np.nonzero(M)
+    indptr = np.zeros(M.shape[0] + 1, np.int32)
+    np.cumsum(np.bincount(rows, minlength=M.shape[0]), out=indptr[1:])
+    return Sparse(Rows(M.shape, frozen(indptr), frozen(columns.astype(np.int32)), frozen(M[rows, columns])))
 
 
 def same_support(old: Factor, new: Factor) -> bool:
     if isinstance(old, Sparse) and isinstance(new, Sparse):
-        return np.array_equal(old.csr.indptr, new.csr.indptr) and np.array_equal(old.csr.indices, new.csr.indices)
+        return np.array_equal(old.rows.indptr, new.rows.indptr) and np.array_equal(old.rows.indices, new.rows.indices)
     return np.array_equal(old.toarray() != 0, new.toarray() != 0)
 
 
@@ -208,8 +216,7 @@ def _chain_is_cheaper(parts: list[Factor], R: np.ndarray | None) -> bool:
 def _stored(part: Factor) -> tuple[np.ndarray, np.ndarray]:
     """Positions, in C order, and values of the entries that are not zero."""
     if isinstance(part, Sparse):
-        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.csr.indptr))
-        return rows * part.shape[1] + part.csr.indices, part.csr.data
+        return part.rows.row_index() * np.intp(part.shape[1]) + part.rows.indices, part.rows.data
     at = np.flatnonzero(part.array)
     return at, part.array.reshape(-1)[at]
 

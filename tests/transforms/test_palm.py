@@ -97,35 +97,29 @@ def test_the_objective_never_rises(seed):
     result = quiet(A, sets, init=init, max_iter=40, tol=0, return_history=True, random_state=seed)
     psi = result.history["objective"]
     assert (np.diff(psi) <= 1e-12 * psi[0]).all()
-    np.testing.assert_allclose(result.residual_norm, np.sqrt(2 * psi[-1]), rtol=1e-9)
+    np.testing.assert_allclose(result.residual_norm, np.sqrt(2 * psi[-1]), rtol=1e-9, atol=1e-12 * np.linalg.norm(A))
     for s, S in zip(sets, result.operator.factors_as("dense"), strict=True):
         np.testing.assert_allclose(s(S), S, atol=1e-12)  # each factor is in its set
 
 
-@pytest.mark.parametrize("refit", [True, False])
-def test_it_ends_in_a_stationary_point(refit):
-    rng = np.random.default_rng(3)
-    n = 12
-    A = rng.standard_normal((n, n))
-    masks = [rng.random((n, n)) < 0.4 for _ in range(3)]
+@pytest.mark.parametrize("seed", range(4))
+def test_it_ends_in_a_stationary_point(seed):
+    """The gradient over fixed supports falls a million times in 500 sweeps (from that after the first sweep)."""
+    n = 16
+    A = np.random.default_rng(seed).standard_normal((n, n))
+    masks = [np.kron(np.eye(1 << j), np.kron(np.ones((2, 2)), np.eye(n >> j + 1))) > 0 for j in range(4)]
     sets = [proj.supp(mask) for mask in masks]
-    init = [s(rng.standard_normal((n, n))) for s in sets]
 
-    def gradient(S, scale):
-        F = scale * np.linalg.multi_dot(S)
-        parts = []
+    def gradient(operator):
+        S, scale, parts = operator.factors_as("dense"), operator.scale, []
         for j, mask in enumerate(masks):
-            L, R = np.eye(n), np.eye(n)
-            for factor in S[:j]:
-                L = L @ factor
-            for factor in S[j + 1 :]:
-                R = R @ factor
-            parts.append((scale * L.T @ (F - A) @ R.T)[mask])
+            L = np.linalg.multi_dot([np.eye(n), np.eye(n), *S[:j]])
+            R = np.linalg.multi_dot([*S[j + 1 :], np.eye(n), np.eye(n)])
+            parts.append((scale * L.T @ (scale * L @ S[j] @ R - A) @ R.T)[mask])
         return np.linalg.norm(np.concatenate(parts))
 
-    result = quiet(A, sets, init=init, max_iter=500, tol=0, refit=refit)
-    end = gradient(list(result.operator.factors_as("dense")), result.operator.scale)
-    assert end <= (1e-6 if refit else 1e-4) * gradient(init, 1.0)
+    first, last = (quiet(A, sets, max_iter=k, tol=0).operator for k in (1, 500))
+    assert gradient(last) <= 1e-6 * gradient(first)
 
 
 @pytest.mark.parametrize("n", [4, 8, 16, 32, 64])

@@ -1,6 +1,6 @@
 """
-How a computer rediscovers the FFT
-==================================
+The FFT, found in a shuffled Fourier matrix
+===========================================
 
 The matrix of the discrete Fourier transform, its rows and columns shuffled, is given as 4096 complex numbers and
 nothing else. Its six sparse factors are found from it: the fast Fourier transform. The same with a Hadamard matrix,
