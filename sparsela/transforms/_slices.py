@@ -8,7 +8,7 @@ from sparsela._core.threads import one_blas_thread
 from sparsela._ext import rank_one
 
 POWER_STEPS = 12  # a slice that needs more has no gap worth the name: LAPACK is faster
-GRAM_RANGE = 1e-2  # σ_r / σ_1 down to which the Gram matrix keeps twelve digits of the error
+GRAM_RANGE = 0.1  # σ_r / σ_1 down to which the Gram matrix loses no more than a digit
 
 
 def best_rank(T: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,8 +75,7 @@ def _leading_spaces(slices: np.ndarray, rank: int) -> np.ndarray:
     with one_blas_thread():  # LAPACK on slices of a few dozen rows: a second thread costs four times what it saves
         values, vectors = np.linalg.eigh(np.matmul(A, A.conj().swapaxes(1, 2)))
     leading = vectors[:, :, ::-1][:, :, :rank]
-    limit = GRAM_RANGE if slices.dtype.itemsize // (1 + np.iscomplexobj(slices)) == 8 else 0.3
-    weak = np.flatnonzero(values[:, -rank] < limit**2 * values[:, -1]) if rank > 1 else np.empty(0, int)
+    weak = np.flatnonzero(values[:, -rank] < GRAM_RANGE**2 * values[:, -1]) if rank > 1 else np.empty(0, int)
     if wide:
         U = np.ascontiguousarray(leading)
     else:
