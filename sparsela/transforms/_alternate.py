@@ -40,7 +40,7 @@ def alternate(
             age = 0
             answer, ahead, objective = step(M)
         last, M = M, ahead
-        converged = before - objective <= tol * before or objective <= floor
+        converged = bool(before - objective <= tol * before or objective <= floor)
         if state.record(objective=objective).stop or converged:
             break
     if not converged and not state.stop:

@@ -210,9 +210,11 @@ def test_error_is_within_the_bound_on_a_noisy_hadamard_matrix(N, noise):
 
 
 def test_the_cosine_transform_is_no_dyadic_butterfly():
-    result = butterfly_factorization(scipy.fft.dct(np.eye(32), norm="ortho", axis=0))
-    assert not result.converged
-    assert result.relative_error > 0.3
+    C = scipy.fft.dct(np.eye(32), norm="ortho", axis=0)
+    for A, permutation in itertools.product((C, C.T), (None, "bitrev", "default8", "auto")):
+        result = butterfly_factorization(A, permutation=permutation)
+        assert result.converged is False
+        assert result.relative_error > 0.3
 
 
 # Permutations
