@@ -30,6 +30,7 @@ MODULES = {
     "spmm": ["spmm_kernel.c"],
     "topk": ["topk_kernel.c"],
     "hash": [],
+    "fwht": ["fwht_kernel.c"],
     "truncated": ["truncated_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }
