@@ -34,7 +34,7 @@ MODULES = {
     "signs": ["signs_kernel.c"],
     "srht": [],
     "truncated": ["truncated_kernel.c"],
-    "kronecker": ["kronecker_kernel.c"],
+    "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

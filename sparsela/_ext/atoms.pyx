@@ -5,9 +5,9 @@
 # Called by dictionary._ksvd, _mod, _online.
 
 from cython.parallel cimport prange
-from libc.math cimport sqrt
+from libc.math cimport fabs, sqrt
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, qsort
 from scipy.linalg.cython_blas cimport dgemm
 
 cdef extern from "atoms_kernel.h" nogil:
@@ -134,18 +134,51 @@ cdef void add_atom(const real *X, int m, const int64_t *indptr, const int32_t *i
             A_j[indices[e]] += c * data[e]
 
 
-def atom_sweep(const double[:, ::1] A, const double[:, ::1] B, double[:, ::1] D, bint positive, double least,
+cdef int descending(const void *a, const void *b) noexcept nogil:
+    cdef double x = (<const double *> a)[0], y = (<const double *> b)[0]
+    return (x < y) - (x > y)
+
+
+cdef void into_elastic_ball(double *u, int m, double r, double *s) noexcept nogil:
+    """u <- the nearest point with r |u|_1 + q |u|_2^2 <= 1, q = 1 - r, 0 < r <= 1; s is room for m numbers.
+
+    It is soft(u, r t) / (1 + 2 q t). On the n largest moduli, with sums S1 and S2 of them and of their squares, the
+    bound is met where (q t^2 + t) (4 q + n r^2) = r S1 + q S2 - 1; the right n has r t between the moduli n + 1 and n.
+    """
+    cdef double q = 1 - r, excess = -1, h, t = 0
+    cdef int i, n
+    for i in range(m):
+        s[i] = fabs(u[i])
+        excess += r * s[i] + q * s[i] * s[i]
+    if not excess > 0:
+        return
+    qsort(s, m, sizeof(double), descending)
+    excess = -1
+    for n in range(1, m + 1):
+        excess += r * s[n - 1] + q * s[n - 1] * s[n - 1]
+        h = excess / (4 * q + n * r * r)
+        t = 2 * h / (1 + sqrt(1 + 4 * q * h)) if h > 0 else 0
+        if h > 0 and (n == m or r * t >= s[n]):
+            break
+    for i in range(m):
+        h = fabs(u[i]) - r * t
+        h = h / (1 + 2 * q * t)
+        u[i] = 0 if h <= 0 else h if u[i] > 0 else -h
+
+
+def atom_sweep(const double[:, ::1] A, const double[:, ::1] B, double[:, ::1] D, bint positive, double l1_ratio, double least,
                unsigned char[::1] unused):
     """One pass of block coordinate descent over the atoms, in index order:
 
-        u = d_j + (B_j - A_j D) / A_jj,   (u = max(u, 0) if positive),   d_j = u / |u|.
+        u = d_j + (B_j - A_j D) / A_jj,   (u = max(u, 0) if positive),   (u into the elastic-net ball if l1_ratio > 0),
+        d_j = u / |u|.
 
     Atoms with A_jj <= least or u = 0 are left as they are and marked unused. A_j D is taken WIDE rows at a time by GEMM,
     and what changes inside the block is added atom by atom: 2 K^2 m + K WIDE m flops. Changes D in place; one thread.
     """
     cdef int K = <int> D.shape[0], m = <int> D.shape[1], start, width, j, l, i
     cdef double one = 1, zero = 0, norm, value
-    cdef double *W = <double *> malloc((WIDE * m + m) * sizeof(double))
+    cdef double *W = <double *> malloc((WIDE * m + 2 * m) * sizeof(double))
     cdef double *step
     if W == NULL:
         raise MemoryError("no memory for the atom sweep")
@@ -160,13 +193,16 @@ def atom_sweep(const double[:, ::1] A, const double[:, ::1] B, double[:, ::1] D,
                 unused[j] = 1
                 if not A[j, j] > least:
                     continue
-                norm = 0
                 for i in range(m):
                     value = D[j, i] + (B[j, i] - W[(j - start) * m + i]) / A[j, j]
                     if positive and value < 0:
                         value = 0
                     step[i] = value
-                    norm = norm + value * value
+                if l1_ratio > 0:
+                    into_elastic_ball(step, m, l1_ratio, step + m)
+                norm = 0
+                for i in range(m):
+                    norm = norm + step[i] * step[i]
                 norm = sqrt(norm)
                 if not norm > 0:
                     continue

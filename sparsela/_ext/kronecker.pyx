@@ -1,17 +1,20 @@
 # A chain of structured factors times a dense panel: threads over panels of columns, the C passes in them.
-#   Chain(dtype, columns, passes): passes in the order in which they are applied, the first to a panel of `columns`
+#   Chain(columns, passes): passes in the order in which they are applied, the first to a panel of `columns`
 #   rows; each is ("block", values, sizes) or ("pair", values, sizes, values, sizes) with values of one dtype, contiguous
-#   blocks, sizes (a, b, c, d, sk, sl); ("sparse", rows, indptr, indices, data) with sound int32 CSR;
-#   ("diagonal", data) or ("permute", index).
+#   blocks, sizes (a, b, c, d, sk, sl); ("sparse", rows, indptr, indices, perm, data) with sound int32 CSR, perm as in
+#   spmm.pyx or None; ("diagonal", data) or ("permute", index).
 #   apply(X, Z, alpha): X (n, B), Z (m, B), rows contiguous, any distance apart. One dtype, float32 or float64.
+#   apply_complex(X, Z): complex factors without pairs; X (n, 2 B), Z (m, 2 B) are the (real, imaginary) pairs.
+#   power_norm(chain, its adjoint, x, ...): power iteration without Python in it; x (n,) is overwritten.
 # A panel of four vectors a row goes through all passes while it is in cache: from X to one of two buffers of
 # (largest number of rows) x panel, from buffer to buffer, to Z. The last panel is padded with zeros in a buffer.
 # Cost: 2 nnz B flops, about one read of X and one write of Z from memory while a panel fits in the second-level cache.
 # Panels are shared out among threads; a column is done by one, so bits do not depend on their number. One column is a
-# chain of matvecs in C. Called by transforms._chain alone.
+# chain of matvecs in C. Called by transforms._chain and _sweep.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
+from libc.math cimport sqrt
 from libc.stdlib cimport calloc, free
 
 cdef extern from "kronecker_kernel.h" nogil:
@@ -25,12 +28,17 @@ cdef extern from "kronecker_kernel.h" nogil:
         block first, second
         const int32_t *indptr
         const int32_t *indices
+        const int32_t *perm
         const void *data
         const Py_ssize_t *index
     ctypedef void (*pass_double_t)(const c_pass *, int, const double *, Py_ssize_t, double *, Py_ssize_t, double) noexcept
     ctypedef void (*pass_float_t)(const c_pass *, int, const float *, Py_ssize_t, float *, Py_ssize_t, float) noexcept
     ctypedef void (*matvec_double_t)(const c_pass *, const double *, double *, double) noexcept
     ctypedef void (*matvec_float_t)(const c_pass *, const float *, float *, float) noexcept
+    ctypedef void (*complex_double_t)(const c_pass *, int, const double *, double *) noexcept
+    ctypedef void (*complex_float_t)(const c_pass *, int, const float *, float *) noexcept
+    complex_double_t complex_double_pick()
+    complex_float_t complex_float_pick()
     pass_double_t pass_double_pick()
     pass_float_t pass_float_pick()
     matvec_double_t matvec_double_pick()
@@ -67,14 +75,12 @@ cdef class Chain:
     cdef c_pass *passes
     cdef readonly int n_passes
     cdef readonly Py_ssize_t rows, columns, tallest, work
-    cdef readonly bint is_double
     cdef list alive  # the arrays that the passes point into
 
-    def __cinit__(self, dtype, Py_ssize_t columns, list passes):
+    def __cinit__(self, Py_ssize_t columns, list passes):
         cdef c_pass *p
         cdef Py_ssize_t n = columns
         self.n_passes, self.columns, self.tallest, self.work = len(passes), columns, columns, 0
-        self.is_double = dtype == "float64"
         self.alive = [passes]
         self.passes = <c_pass *> calloc(max(1, self.n_passes), sizeof(c_pass))
         if self.passes == NULL:
@@ -93,8 +99,10 @@ cdef class Chain:
             elif kind == "sparse":
                 p.kind, p.rows = PASS_SPARSE, args[0]
                 p.indptr, p.indices = <const int32_t *> address(args[1]), <const int32_t *> address(args[2])
-                p.data = address(args[3])
-                self.work += p.rows + len(args[3])
+                p.data = address(args[4])
+                if args[3] is not None:
+                    p.perm = <const int32_t *> address(args[3])
+                self.work += p.rows + len(args[4])
             elif kind == "diagonal":
                 p.kind, p.rows, p.data = PASS_DIAGONAL, n, address(args[0])
                 self.work += n
@@ -129,6 +137,87 @@ cdef class Chain:
                 run(self.passes, self.n_passes, X, Z, alpha, panel * wide, lanes, buffers + threadid() * 2 * room,
                     buffers + (threadid() * 2 + 1) * room)
         free(buffers)
+
+    def apply_complex(self, const real[:, :] X, real[:, :] Z, int n_threads):
+        cdef Py_ssize_t B = X.shape[1] // 2, lanes = sl_simd_width() // sizeof(real), wide = 2 * lanes, panel
+        cdef Py_ssize_t n_panels = (B + wide - 1) // wide, room = self.tallest * 2 * wide
+        cdef real *buffers = NULL
+        n_threads = <int> max(1, min(min(<Py_ssize_t> n_threads, n_panels), 4 * self.work * B // PER_THREAD))
+        if posix_memalign(<void **> &buffers, 64, n_threads * 2 * room * sizeof(real)) != 0:
+            raise MemoryError("no memory for the panels of a chain of factors")
+        for panel in prange(n_panels, schedule="static", num_threads=n_threads, nogil=True):
+            run_complex(self.passes, self.n_passes, X, Z, panel * wide, lanes, buffers + threadid() * 2 * room,
+                        buffers + (threadid() * 2 + 1) * room)
+        free(buffers)
+
+
+def power_norm(Chain forward, Chain backward, real[::1] x, double tol, int max_iter):
+    """The spectral norm of a chain from below, by power iteration from x, which ends as the vector reached.
+
+    backward is the chain of the adjoint. Ends when the norm changes by no more than tol of itself.
+    """
+    cdef Py_ssize_t n = x.shape[0], m = forward.rows, room = max(forward.tallest, backward.tallest), i
+    cdef real *buffers = NULL
+    cdef real *y
+    cdef double norm = 0, previous, total
+    cdef int iteration
+    if posix_memalign(<void **> &buffers, 64, 3 * room * sizeof(real)) != 0:
+        raise MemoryError("no memory for the power iteration of a chain of factors")
+    y = buffers + 2 * room
+    with nogil:
+        for iteration in range(max_iter):
+            total = 0
+            for i in range(n):
+                total += <double> x[i] * x[i]
+            if total == 0:
+                norm = 0
+                break
+            total = 1 / sqrt(total)
+            for i in range(n):
+                x[i] = <real> (x[i] * total)
+            matvec(forward.passes, forward.n_passes, &x[0], y, <real> 1, buffers, buffers + room)
+            total = 0
+            for i in range(m):
+                total += <double> y[i] * y[i]
+            previous = norm
+            norm = sqrt(total)
+            if norm == 0:
+                break
+            matvec(backward.passes, backward.n_passes, y, &x[0], <real> 1, buffers, buffers + room)
+            if norm - previous <= tol * norm and previous - norm <= tol * norm:
+                break
+    free(buffers)
+    return norm
+
+
+cdef void run_complex(const c_pass *passes, int n_passes, const real[:, :] X, real[:, :] Z, Py_ssize_t column,
+                      Py_ssize_t lanes, real *here, real *there) noexcept nogil:
+    # One panel of complex columns, given as (real, imaginary) pairs: parted, through all passes, and paired again.
+    cdef Py_ssize_t width = min(X.shape[1] // 2 - column, 2 * lanes), half, i, l
+    cdef int vectors = 1 if width <= lanes else 2, k
+    cdef const real *x
+    cdef real *z
+    half = vectors * lanes
+    for i in range(X.shape[0]):
+        x = &X[i, 0] + 2 * column
+        z = here + i * 2 * half
+        for l in range(width):
+            z[l], z[half + l] = x[2 * l], x[2 * l + 1]
+        for l in range(width, half):
+            z[l], z[half + l] = 0, 0
+    for k in range(n_passes):
+        z = here if pass_in_place(&passes[k]) else there
+        if real is double:
+            complex_double_pick()(&passes[k], vectors, here, z)
+        else:
+            complex_float_pick()(&passes[k], vectors, here, z)
+        if z == there:
+            here, there = there, here
+    for i in range(Z.shape[0]):
+        x = here + i * 2 * half
+        z = &Z[i, 0] + 2 * column
+        for l in range(width):
+            z[2 * l], z[2 * l + 1] = x[l], x[half + l]
 
 
 cdef void one(const c_pass *p, int vectors, const real *X, Py_ssize_t lds, real *Z, Py_ssize_t ldd,

@@ -4,6 +4,8 @@
  * held in named vectors; a block's coefficients are broadcast once for all columns of the panel. */
 #include "simd.h"
 
+void SL_NAME(spmm_rows)(const struct spmm_problem *, int, int); /* of this width, from spmm_kernel.c */
+
 #define SL_INLINE static inline __attribute__((always_inline))
 
 /* Where the values of the block of row `r` (its digit being 0) begin. */
@@ -12,7 +14,7 @@ SL_INLINE const REAL *SL_NAME(block_of)(const struct block *f, ptrdiff_t r)
     return (const REAL *)f->values + (r / (2 * f->d) * f->d + r % f->d) * 4;
 }
 
-/* Two factors of 2 x 2 blocks: rows r0, r1 (and r2, r3) differ in the digit of the first, r0, r2 in that of the second. */
+/* Two factors of 2 x 2 blocks: rows r0, r1 (and r2, r3) differ in the digit of the first, r0, r2 in the second's. */
 SL_INLINE void SL_NAME(pair)(const int V, const struct pass *p, const REAL *X, ptrdiff_t lds, REAL *Z, ptrdiff_t ldd,
                              REAL alpha)
 {
@@ -104,16 +106,17 @@ SL_INLINE void SL_NAME(blocks)(const int V, const ptrdiff_t b, const ptrdiff_t c
         }
 }
 
-SL_INLINE void SL_NAME(sparse)(const int V, const struct pass *p, const REAL *X, ptrdiff_t lds, REAL *Z, ptrdiff_t ldd,
-                               REAL alpha)
+/* CSR, by the shared kernel; `width` columns. */
+static void SL_NAME(sparse)(const struct pass *p, ptrdiff_t width, const REAL *X, ptrdiff_t lds, REAL *Z, ptrdiff_t ldd,
+                            REAL alpha)
 {
-    const vec scale = vec_set1(alpha);
-    for (ptrdiff_t i = 0; i < p->rows; i++) {
-        const int32_t first = p->indptr[i], n = p->indptr[i + 1] - first, *index = p->indices + first;
-        const REAL *data = (const REAL *)p->data + first;
-        ROW_SUM(n, data[e], X + index[e] * lds)
-        ROW_STORE(Z + i * ldd)
-    }
+    const struct spmm_problem pb = {.indptr = p->indptr, .indices = p->indices, .perm = p->perm, .data = p->data,
+                                    .X = X, .Z = Z, .ldx = lds, .ldz = ldd, .width = width};
+    SL_NAME(spmm_rows)(&pb, 0, (int)p->rows);
+    if (alpha != 1)
+        for (ptrdiff_t i = 0; i < p->rows; i++)
+            for (ptrdiff_t l = 0; l < width; l++)
+                Z[i * ldd + l] *= alpha;
 }
 
 SL_INLINE void SL_NAME(rows)(const int V, const struct pass *p, const REAL *X, ptrdiff_t lds, REAL *Z, ptrdiff_t ldd,
@@ -144,7 +147,7 @@ SL_INLINE void SL_NAME(pass_of)(const int V, const struct pass *p, const REAL *X
             SL_NAME(blocks)(V, p->first.b, p->first.c, p, X, lds, Z, ldd, alpha);
         break;
     case PASS_SPARSE:
-        SL_NAME(sparse)(V, p, X, lds, Z, ldd, alpha);
+        SL_NAME(sparse)(p, V * LANES, X, lds, Z, ldd, alpha);
         break;
     default:
         SL_NAME(rows)(V, p, X, lds, Z, ldd, alpha);
@@ -198,12 +201,7 @@ void SL_NAME(chain_matvec)(const struct pass *p, const REAL *x, REAL *z, REAL al
         SL_NAME(column)(&p->first, x, z, alpha);
         break;
     case PASS_SPARSE:
-        for (ptrdiff_t i = 0; i < p->rows; i++) {
-            REAL s = 0;
-            for (int32_t k = p->indptr[i]; k < p->indptr[i + 1]; k++)
-                s += data[k] * x[p->indices[k]];
-            z[i] = alpha * s;
-        }
+        SL_NAME(sparse)(p, 1, x, 1, z, 1, alpha);
         break;
     case PASS_DIAGONAL:
         for (ptrdiff_t i = 0; i < p->rows; i++)

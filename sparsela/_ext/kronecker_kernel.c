@@ -4,9 +4,11 @@
 #define REAL double
 #define TAG f64
 #include "kronecker_body.h"
+#include "kronecker_complex_body.h"
 #undef REAL
 #undef TAG
 
 #define REAL float
 #define TAG f32
 #include "kronecker_body.h"
+#include "kronecker_complex_body.h"

@@ -91,7 +91,7 @@ def omp_mixed(const double[:, ::1] X, const double[:, ::1] D, const double[:, ::
     cdef omp_refit_t refit = omp_refit_pick()
     cdef omp_problem pb, pb32
     cdef omp_workspace *spaces
-    cdef float *buffers = NULL  # for each thread: a chunk in float32, its correlations, its coefficients
+    cdef float *buffers = NULL  # for each thread: a chunk in float32 and its correlations
     cdef float *x32
     cdef double *no_residuals = NULL
     cdef size_t block
@@ -103,7 +103,7 @@ def omp_mixed(const double[:, ::1] X, const double[:, ::1] D, const double[:, ::
     pb.gram, pb.dictionary, pb.ld = &G[0, 0], &D[0, 0], <int> G.shape[1]
     pb32.gram, pb32.dictionary, pb32.ld = &G32[0, 0], &D32[0, 0], <int> G32.shape[1]
     n_threads = <int> max(1, min(n_threads, n_chunks))
-    block = (CHUNK * <size_t> (pb32.ld + pb.n_features + pb.k_max) + 15) // 16 * 16
+    block = (CHUNK * <size_t> (pb32.ld + pb.n_features) + 15) // 16 * 16
     spaces = <omp_workspace *> calloc(2 * n_threads, sizeof(omp_workspace))
     if spaces == NULL or posix_memalign(<void **> &buffers, 64, n_threads * block * sizeof(float)) != 0:
         free(spaces)
@@ -118,7 +118,7 @@ def omp_mixed(const double[:, ::1] X, const double[:, ::1] D, const double[:, ::
             x32[i] = <float> (&X[start, 0])[i]
         correlate(x32, &D32[0, 0], rows, pb.n_atoms, pb.n_features, pb32.ld, buffers + t * block)
         ok = kernel(&pb32, rows, x32, buffers + t * block, NULL, &k[start * pb.k_step], &tol[start * pb.tol_step],
-                    &spaces[2 * t], &idx[start, 0], x32 + CHUNK * <size_t> pb.n_features, &nnz[start], no_residuals)
+                    &spaces[2 * t], &idx[start, 0], NULL, &nnz[start], no_residuals)
         if ok == 0:
             ok = refit(&pb, rows, &X[start, 0], &spaces[2 * t + 1], &idx[start, 0], &val[start, 0], &nnz[start],
                        &residuals[start] if residuals.shape[0] else no_residuals)

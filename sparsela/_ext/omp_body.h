@@ -342,6 +342,15 @@ static int SL_NAME(pursue)(
             j - 1, ormp, ld, g, L, V, 1 / L[j - 1], beta[j - 1], a, (REAL *)ws->delta);
     }
 
+    if (!val) { /* the atoms are all that is wanted */
+        for (int l = 0; l < j; l++) {
+            int q = l;
+            for (; q > 0 && idx[q - 1] > ws->chosen[l]; q--)
+                idx[q] = idx[q - 1];
+            idx[q] = ws->chosen[l];
+        }
+        return j;
+    }
     SL_NAME(coefficients)(ws, shown ? mk.s : NULL, j);
     if (residual)
         *residual = SL_NAME(residual)(x, D, shown, m, scale, ws->chosen, ws->c, j) / (scale * scale);
@@ -369,7 +378,7 @@ int SL_NAME(omp_rows)(
         nnz[i] = SL_NAME(pursue)(
             pb, (const REAL *)X + (size_t)i * pb->n_features, (REAL *)A0 + (size_t)i * pb->ld,
             shown ? shown + (size_t)i * pb->n_features : NULL, k[(size_t)i * pb->k_step], tol[(size_t)i * pb->tol_step], ws, idx + (size_t)i * pb->k_max,
-            (REAL *)val + (size_t)i * pb->k_max, residuals ? residuals + i : NULL);
+            val ? (REAL *)val + (size_t)i * pb->k_max : NULL, residuals ? residuals + i : NULL);
         if (nnz[i] < 0)
             return -1;
     }

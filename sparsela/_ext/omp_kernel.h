@@ -10,7 +10,7 @@
  * padding of G and A0 is zero. k and tol are read with stride k_step, tol_step (0: one value for all rows).
  * shown (rows, m), or NULL: bytes that are 0 where a coordinate of X is hidden (and X is 0 there); the atoms are then
  * normalised on what is shown (mask_body.h), and coefficients and residuals are those of the shown coordinates.
- * Out: idx, val (rows, k_max) ascending atoms; nnz (rows); residuals (rows) = |x - c D|^2, or NULL.
+ * Out: idx, val (rows, k_max) ascending atoms (val NULL: the atoms alone); nnz (rows); residuals (rows) = |x - c D|^2, or NULL.
  * Cost a row: K k (k + 1) multiply-adds. No allocation a signal (the workspace grows when a signal goes deeper than
  * any before it), no GIL, no check of its input. Returns -1 when memory runs out, else 0. */
 #ifndef SPARSELA_OMP_H

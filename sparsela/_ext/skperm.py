@@ -22,8 +22,10 @@ def skperm_pattern(cost: np.ndarray, k: int) -> np.ndarray:
     to_row, to_column = np.empty(n), np.empty(n)  # distances from the row that is served
     row_from, column_from = np.empty(n, np.int64), np.empty(n, np.int64)
     row_done, column_done = np.empty(n, np.bool_), np.empty(n, np.bool_)
-    for _turn in range(k):
-        for source in range(n):
+    # Row by row, not permutation by permutation: among equal costs the lowest columns then go to the first rows, which
+    # is the pattern of 2 × 2 blocks that Hadamard matrices need.
+    for source in range(n):
+        for _turn in range(k):
             to_row[:], to_column[:] = np.inf, np.inf
             row_done[:], column_done[:] = False, False
             to_row[source] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg.blas import idamax
 from scipy.sparse import csr_array
 
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -192,7 +193,7 @@ def in_mixed_precision(D: np.ndarray, G: np.ndarray):
     G32 = _inputs.pad_gram(D32)
 
     def run(rows, block, k, tol, has_tol, ormp, idx, val, nnz, residuals, n_threads):
-        peak = max(block.max(), -block.min())
+        peak = abs(block.flat[idamax(block.ravel())])  # one pass, no copy
         exponent = int(np.frexp(peak)[1]) if not 1e-12 < peak < 1e12 and peak > 0 else 0
         if exponent:
             block, tol = np.ldexp(block, -exponent), np.ldexp(tol, -2 * exponent)

@@ -67,6 +67,9 @@ class OnlineDictionaryLearning(DictionaryLearner):
         Keep the atoms ≥ 0.
     positive_code : bool, default=False
         Keep the lasso codes ≥ 0, while learning and in :meth:`transform`.
+    l1_ratio_dict : float in [0, 1], default=0.0
+        r > 0 makes sparse atoms: each is projected onto the elastic-net ball ``r ‖d‖₁ + (1 − r) ‖d‖₂² ≤ 1`` before it
+        gets unit norm. The larger r, the fewer entries are left.
     tol : float, default=1e-3
         Stop when a pass has moved the atoms by less than this share of their norm.
     max_no_improvement : int or None, default=10
@@ -135,6 +138,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         "forget": [Interval(Real, 0, None, closed="left")],
         "positive_dict": ["boolean"],
         "positive_code": ["boolean"],
+        "l1_ratio_dict": [Interval(Real, 0, 1, closed="both")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_no_improvement": [Interval(Integral, 1, None, closed="left"), None],
     }
@@ -153,6 +157,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         dict_init="data",
         positive_dict=False,
         positive_code=False,
+        l1_ratio_dict=0.0,
         tol=1e-3,
         max_no_improvement=10,
         transform_algorithm="omp",
@@ -173,6 +178,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         self.dict_init = dict_init
         self.positive_dict = positive_dict
         self.positive_code = positive_code
+        self.l1_ratio_dict = l1_ratio_dict
         self.tol = tol
         self.max_no_improvement = max_no_improvement
         self.transform_algorithm = transform_algorithm
@@ -299,7 +305,8 @@ class OnlineDictionaryLearning(DictionaryLearner):
         add_normal_equations(course.A, course.B, X, codes, 1 / X.shape[0], n_threads)
         unused = np.zeros(D.shape[0], np.uint8)
         energy = course.A.diagonal()
-        kernel.atom_sweep(course.A, course.B, course.D, self.positive_dict, UNUSED * energy.max(), unused)
+        least = UNUSED * energy.max()
+        kernel.atom_sweep(course.A, course.B, course.D, self.positive_dict, self.l1_ratio_dict, least, unused)
         if unused.any():
             replace(course, np.flatnonzero(unused), X, self.positive_dict)
         return objective

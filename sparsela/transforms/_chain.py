@@ -1,7 +1,7 @@
 """A chain of factors times a panel of columns: which factors the kernel takes together, and what goes to BLAS.
 
 Neighbours of 2 × 2 blocks that mix different digits of the row index (dyadic butterflies) go two at a time. A dense
-factor is one BLAS product and splits the chain; so does a complex chain, factor by factor.
+factor is one BLAS product and splits the chain. Complex panels are parted into real and imaginary vectors.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from sparsela._ext.kronecker import Chain
 from sparsela.transforms._factors import KroneckerSparse
 from sparsela.transforms._matrices import Dense, Factor, Sparse
 
+SHARED_FROM = 1 << 20  # multiply-adds from which it is worth asking how many threads there are
+
 
 class Plan:
-    """How ``S_1 … S_J X`` is computed; holds no numbers of its own but the columns of transposed CSR factors."""
+    """How ``S_1 … S_J X`` is computed; it holds no numbers of its own."""
 
     def __init__(self, parts: tuple[Factor, ...]):
         self.shape = (parts[0].shape[0], parts[-1].shape[1])
@@ -28,7 +30,7 @@ class Plan:
                 run.append(part)
                 continue
             if run:
-                self.steps.append(Chain(self.dtype.name, run[0].shape[1], _passes(run)))
+                self.steps.append(Chain(run[0].shape[1], _passes(run)))
                 run = []
             if part is not None:
                 self.steps.append(part)
@@ -45,8 +47,14 @@ class Plan:
             return np.zeros((self.shape[0], X.shape[1]), dtype)
         for step in self.steps:
             if isinstance(step, Chain):
-                Z = aligned_empty((step.rows, X.shape[1]), dtype)
-                step.apply(_by_rows(X), Z, scale, effective_n_jobs())
+                Z = aligned_empty((step.rows, X.shape[1]), dtype) if X.shape[1] > 1 else np.empty((step.rows, 1), dtype)
+                n_threads = effective_n_jobs() if step.work * X.shape[1] >= SHARED_FROM else 1
+                if dtype.kind == "c":
+                    real = np.zeros(0, dtype).real.dtype
+                    step.apply_complex(np.ascontiguousarray(X).view(real), Z.view(real), n_threads)
+                    X = Z
+                    continue
+                step.apply(_by_rows(X), Z, scale, n_threads)
                 X, scale = Z, 1
             else:
                 X = step.apply(np.ascontiguousarray(X))
@@ -59,8 +67,8 @@ def multiply(parts: tuple[Factor, ...], scale, X: np.ndarray) -> np.ndarray:
 
 
 def _in_kernel(part: Factor) -> bool:
-    small = not isinstance(part, Sparse) or part.csr.indices.dtype == np.int32
-    return part.dtype.kind == "f" and not isinstance(part, Dense) and small and 0 not in part.shape
+    small = not isinstance(part, Sparse) or part.rows.indices.dtype == np.int32
+    return not isinstance(part, Dense) and small and 0 not in part.shape
 
 
 def _passes(run: list[Factor]) -> list[tuple]:
@@ -82,7 +90,7 @@ def _pairs(first: Factor, second: Factor) -> bool:
     if not all(isinstance(part, KroneckerSparse) and part.b == part.c == 2 for part in (first, second)):
         return False
     low, high = sorted((first.d, second.d))
-    return high % (2 * low) == 0
+    return first.dtype.kind == "f" and high % (2 * low) == 0
 
 
 def _pass(part: Factor) -> tuple:
@@ -90,9 +98,8 @@ def _pass(part: Factor) -> tuple:
         return "block", *_block(part)
     if isinstance(part, Sparse):
         if part.transposed:
-            colptr, rowind, perm = part.columns
-            return "sparse", part.shape[0], colptr, rowind, part.csr.data[perm]
-        return "sparse", part.shape[0], part.csr.indptr, part.csr.indices, np.ascontiguousarray(part.csr.data)
+            return "sparse", part.shape[0], *part.columns, np.ascontiguousarray(part.rows.data)
+        return "sparse", part.shape[0], part.rows.indptr, part.rows.indices, None, np.ascontiguousarray(part.rows.data)
     if part.kind == "diagonal":
         return "diagonal", np.ascontiguousarray(part.diagonal)
     return "permute", np.ascontiguousarray(part.index)

@@ -6,12 +6,12 @@ read-only, and a transpose shares them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from sparsela._core.sparse_backend import Companion, column_companion, spmm, spmm_t
+from sparsela._core.sparse_backend import Companion
 from sparsela._core.validation import check_dtype, check_finite
 
 
@@ -88,46 +88,72 @@ class Factor:
         return product.reshape(self.shape[0], *X.shape[1:])
 
 
+class Rows(NamedTuple):
+    """The arrays of a CSR matrix with sorted indices: a factor of an iteration is made too often for scipy.sparse."""
+
+    shape: tuple[int, int]
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+
+    def scipy(self) -> sp.csr_array:
+        csr = sp.csr_array((self.data, self.indices, self.indptr), shape=self.shape)
+        csr.has_sorted_indices = csr.has_canonical_format = True
+        return csr
+
+    def row_index(self) -> np.ndarray:
+        """The row of each entry."""
+        return np.repeat(np.arange(self.shape[0], dtype=np.int32), np.diff(self.indptr))
+
+
 class Sparse(Factor):
     """A CSR matrix, or the transpose of one: the columns of it are found once, for both."""
 
     kind = "csr"
 
-    def __init__(self, csr: sp.csr_array, transposed: bool = False, columns: list[Companion] | None = None):
-        self.csr, self.transposed = csr, transposed
+    def __init__(self, rows: Rows, transposed: bool = False, columns: list[Companion] | None = None):
+        self.rows, self.transposed = rows, transposed
         self._columns = [] if columns is None else columns
-        self.shape = csr.shape[::-1] if transposed else csr.shape
-        self.dtype, self.nnz = csr.dtype, csr.nnz
+        self.shape = rows.shape[::-1] if transposed else rows.shape
+        self.dtype, self.nnz = rows.data.dtype, rows.data.size
 
     @property
     def columns(self) -> Companion:
         if not self._columns:
-            self._columns.append(column_companion(self.csr))
+            rows = self.rows
+            perm = np.argsort(rows.indices, kind="stable").astype(np.int32)
+            colptr = np.zeros(rows.shape[1] + 1, np.int32)
+            np.cumsum(np.bincount(rows.indices, minlength=rows.shape[1]), out=colptr[1:])
+            self._columns.append(Companion(colptr, rows.row_index()[perm], perm))
         return self._columns[0]
 
     @property
     def values_(self) -> np.ndarray:
-        return self.csr.data
+        return self.rows.data
 
     def replace(self, values: np.ndarray) -> Sparse:
-        csr = sp.csr_array((frozen(values), self.csr.indices, self.csr.indptr), shape=self.csr.shape)
-        return Sparse(csr, self.transposed, self._columns)
+        return Sparse(self.rows._replace(data=frozen(values)), self.transposed, self._columns)
 
     def apply(self, X: np.ndarray) -> np.ndarray:
-        if self.dtype.kind == "c":
-            return (self.csr.T if self.transposed else self.csr) @ X
-        return spmm_t(self.csr, X, companion=self.columns) if self.transposed else spmm(self.csr, X)
+        csr = self.rows.scipy()
+        return (csr.T if self.transposed else csr) @ X
 
     @property
     def T(self) -> Sparse:
-        return Sparse(self.csr, not self.transposed, self._columns)
+        return Sparse(self.rows, not self.transposed, self._columns)
 
     def arrays(self) -> dict[str, np.ndarray]:
         csr = self.tocsr()
         return {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr}
 
+    def toarray(self) -> np.ndarray:
+        dense = np.zeros(self.rows.shape, self.dtype)
+        dense[self.rows.row_index(), self.rows.indices] = self.rows.data
+        return np.ascontiguousarray(dense.T) if self.transposed else dense
+
     def tocsr(self) -> sp.csr_array:
-        return self.csr.T.tocsr() if self.transposed else self.csr
+        csr = self.rows.scipy()
+        return csr.T.tocsr() if self.transposed else csr
 
     def unwrap(self) -> sp.csr_array:
         return self.tocsr()
@@ -188,7 +214,7 @@ def as_factor(given: Any, name: str, *, copy: bool = True) -> Factor:
             csr.sum_duplicates()
             csr.eliminate_zeros()
         check_finite(csr.data, name)
-        return Sparse(_frozen_csr(csr))
+        return Sparse(_frozen_rows(csr))
     if isinstance(given, (np.ndarray, list)):
         array = numbers(given, name)
         if array.ndim != 2 or not array.size:
@@ -212,10 +238,8 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def _frozen_csr(csr: sp.csr_array) -> sp.csr_array:
+def _frozen_rows(csr: sp.csr_array) -> Rows:
     small = max(*csr.shape, csr.nnz) < np.iinfo(np.int32).max
     index = np.int32 if small else np.int64
-    parts = (csr.data, csr.indices.astype(index, copy=False), csr.indptr.astype(index, copy=False))
-    csr = sp.csr_array(tuple(frozen(part) for part in parts), shape=csr.shape)
-    csr.has_sorted_indices = csr.has_canonical_format = True
-    return csr
+    parts = (csr.indptr.astype(index, copy=False), csr.indices.astype(index, copy=False), csr.data)
+    return Rows(csr.shape, *(frozen(part) for part in parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,9 @@ class FactorizedOperator(LinearOperator):
 
     def __init__(self, factors, *, scale=1.0, copy=True):
         scale = check_scale(scale)
-        if isinstance(factors, (LinearOperator, Factor, np.ndarray, str)) or sp.issparse(factors):
-            raise TypeError(f"factors must be a sequence of factors, got one {type(factors).__name__}")
+        one = isinstance(factors, (LinearOperator, Factor, np.ndarray, str)) or sp.issparse(factors)
+        if one or not isinstance(factors, Iterable):
+            raise TypeError(f"factors must be a sequence of factors, got {type(factors).__name__}")
         parts: list[Factor] = []
         for j, given in enumerate(factors):
             if isinstance(given, FactorizedOperator):

@@ -2,8 +2,8 @@
 
 A set is a cone: a union of subspaces (supports), or one subspace, perhaps cut by ``M ≥ 0``. Each class says the linear
 part (`_linear`, a subspace that is no support), the selection (`_select`, a boolean mask), what sizes it is possible
-for (`check`) and how many non-zeros it allows (`nnz_bound`). Then comes the scaling to unit norm, which is exact for such
-cones: the subspace that captures most energy is the same.
+for (`check`) and how many non-zeros it allows (`nnz_bound`). Then comes the scaling to unit norm, which is exact for
+such cones: the subspace that captures most energy is the same.
 """
 
 from __future__ import annotations

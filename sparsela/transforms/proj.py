@@ -2,8 +2,8 @@
 
 Each function returns a frozen object P: ``P(M)`` is the nearest matrix of the set (``P.sparse(M)`` the same as CSR),
 ``P.nnz_bound(shape)`` the most non-zeros it can have, and ``P.check(shape)`` raises ValueError where there is no matrix
-of that shape in the set. ``normalize=True`` scales what is selected to unit Frobenius norm (zero stays zero): the projection on the
-matrices of the set with that norm. ``nonneg=True`` admits no negative entries, of real matrices.
+of that shape in the set. ``normalize=True`` scales what is selected to unit Frobenius norm (zero stays zero): the
+projection on the matrices of the set with that norm. ``nonneg=True`` admits no negative entries, of real matrices.
 
 =====================  ==========================================================
 by number of entries   `sp`, `splin`, `spcol`, `splincol`, `skperm`, `sptriu`, `sptril`, `spsymm`

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import brentq
 
 from sparsela._ext import atoms as kernel
 from sparsela.coding import batch_lasso
@@ -21,6 +22,18 @@ def objective(X, D, alpha):
     return (0.5 * ((X - C @ D) ** 2).sum() + alpha * np.abs(C).sum()) / len(X)
 
 
+def elastic(u, r):
+    """The nearest point with r |u|_1 + (1 - r) |u|_2^2 <= 1, its multiplier by bisection."""
+
+    def shrunk(t):
+        return np.sign(u) * np.maximum(np.abs(u) - r * t, 0) / (1 + 2 * (1 - r) * t)
+
+    def excess(t):
+        return r * np.abs(shrunk(t)).sum() + (1 - r) * (shrunk(t) ** 2).sum() - 1
+
+    return shrunk(brentq(excess, 0, np.abs(u).max() / r, xtol=1e-15)) if excess(0) > 0 else u
+
+
 def test_atom_sweep_equals_the_plain_loop():
     rng = np.random.RandomState(0)
     for K, m in ((1, 1), (5, 3), (32, 8), (33, 9), (100, 64)):
@@ -28,17 +41,18 @@ def test_atom_sweep_equals_the_plain_loop():
         A, B, D = C.T @ C / 300, rng.randn(K, m), unit(rng.randn(K, m))
         if K > 4:
             A[3], A[:, 3] = 0, 0
-        for positive in (False, True):
+        for positive, ratio in ((False, 0.0), (True, 0.0), (False, 0.3), (True, 0.9), (False, 1.0)):
             want, unused = D.copy(), np.zeros(K, np.uint8)
             for j in range(K):
                 if A[j, j] <= 1e-10:
                     continue
                 u = want[j] + (B[j] - A[j] @ want) / A[j, j]
                 u = np.maximum(u, 0) if positive else u
+                u = elastic(u, ratio) if ratio else u
                 if np.linalg.norm(u) > 0:
                     want[j] = u / np.linalg.norm(u)
             got = D.copy()
-            kernel.atom_sweep(A, B, got, positive, 1e-10, unused)
+            kernel.atom_sweep(A, B, got, positive, ratio, 1e-10, unused)
             assert_allclose(got, want, atol=1e-11)
             assert unused[3] if K > 4 else True
 
@@ -132,6 +146,24 @@ def test_positive_parts():
     assert model.set_params(transform_algorithm="lasso", transform_alpha=0.2).transform(X).min() >= 0
 
 
+def test_sparse_atoms_are_found_by_their_elastic_ball():
+    rng = np.random.RandomState(0)
+    D = unit(rng.randn(10, 30) * (np.argsort(rng.rand(10, 30), axis=1) < 5))
+    start = unit(D + 0.1 * rng.randn(10, 30))
+    C = rng.randn(1000, 10) * (rng.rand(1000, 10) < 0.2)
+    X = C @ D + 0.4 * rng.randn(1000, 30)
+    left, misses = [], []
+    for ratio in (0.0, 0.2, 0.5):
+        model = OnlineDictionaryLearning(
+            10, alpha=0.1, l1_ratio_dict=ratio, dict_init=start, tol=0, random_state=0
+        ).fit(X)
+        assert_allclose(np.linalg.norm(model.components_, axis=1), 1)
+        left.append(np.count_nonzero(model.components_) / 300)
+        misses.append(1 - np.abs(D @ model.components_.T).max(axis=1).mean())
+    assert left[0] == 1 and left[1] < 0.7 and left[2] < 2 * 5 / 30, left
+    assert misses[1] < 0.6 * misses[0], misses
+
+
 def test_stops_when_nothing_moves():
     X = np.repeat(np.eye(6), 50, axis=0)
     model = OnlineDictionaryLearning(6, alpha=0.1, dict_init=np.eye(6), max_iter=50).fit(X)
@@ -148,6 +180,7 @@ def test_stops_when_nothing_moves():
         ({"fit_algorithm": "svm"}, "fit_algorithm"),
         ({"batch_size": 0}, "batch_size"),
         ({"forget": -0.1}, "forget"),
+        ({"l1_ratio_dict": 1.5}, "l1_ratio_dict"),
         ({"n_components": 600}, "n_components=600 distinct samples"),
         ({"n_components": 3, "fit_algorithm": "omp", "n_nonzero_coefs": 4}, "got 4"),
         ({"dict_init": np.ones((2, 2))}, "dict_init must have shape"),

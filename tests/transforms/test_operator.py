@@ -118,6 +118,7 @@ def test_scipy_solvers_take_it():
         ([np.eye(2)], "2", TypeError, "scale must be a number"),
         (["ab"], 1.0, TypeError, r"factors\[0\] must be an ndarray"),
         (np.eye(2), 1.0, TypeError, "factors must be a sequence"),
+        (None, 1.0, TypeError, "factors must be a sequence"),
     ],
 )
 def test_bad_factors_are_refused(factors, scale, error, words):

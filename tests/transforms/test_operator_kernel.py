@@ -12,23 +12,26 @@ import numpy as np, scipy.sparse as sp
 from sparsela._ext.kronecker import Chain
 from sparsela.transforms import FactorizedOperator, KroneckerSparse, Diagonal, Permutation
 rng = np.random.default_rng(0)
-for dtype in (np.float32, np.float64):
-    tol = 1e-4 if dtype == np.float32 else 1e-12
+for dtype in (np.float32, np.float64, np.complex64, np.complex128):
+    tol = 1e-4 if np.finfo(dtype).eps > 1e-10 else 1e-12
+    def normal(shape):
+        Z = rng.standard_normal(shape)
+        return (Z + 1j * rng.standard_normal(shape) if np.dtype(dtype).kind == "c" else Z).astype(dtype)
     def K(a, b, c, d):
-        return KroneckerSparse(rng.standard_normal((a, d, b, c)).astype(dtype), a, b, c, d)
+        return KroneckerSparse(normal((a, d, b, c)), a, b, c, d)
     chains = [
         [K(1, 2, 2, 24), K(2, 2, 2, 12), K(4, 2, 2, 6), K(8, 2, 2, 3)],
         [K(8, 2, 2, 3), K(4, 2, 2, 6), K(1, 2, 2, 24)],
         [K(3, 4, 4, 4), K(6, 8, 8, 1), K(2, 3, 3, 8), K(16, 3, 3, 1)],
-        [K(2, 5, 3, 2), Diagonal(rng.standard_normal(12).astype(dtype)), K(4, 3, 8, 1), K(8, 4, 1, 1)],
-        [sp.random_array((40, 48), density=0.2, rng=rng, dtype=dtype), Permutation(rng.permutation(48)), K(4, 2, 2, 6)],
+        [K(2, 5, 3, 2), Diagonal(normal(12)), K(4, 3, 8, 1), K(8, 4, 1, 1)],
+        [sp.csr_array(normal((9, 48)) * (rng.random((9, 48)) < 0.2)), Permutation(rng.permutation(48)), K(4, 2, 2, 6)],
     ]
     for factors in chains:
         A = FactorizedOperator(factors, scale=0.7)
-        D = 0.7 * np.linalg.multi_dot([f.toarray().astype(float) for f in factors])
-        for op, M in ((A, D), (A.T, D.T)):
+        D = 0.7 * np.linalg.multi_dot([f.toarray().astype(np.result_type(dtype, float)) for f in factors])
+        for op, M in ((A, D), (A.T, D.T), (A.H, D.conj().T)):
             for B in (1, 2, 3, 7, 8, 16, 17, 31, 32, 33, 64, 65, 130):
-                wide = rng.standard_normal((M.shape[1], B + 3)).astype(dtype)
+                wide = normal((M.shape[1], B + 3))
                 for X in (np.ascontiguousarray(wide[:, :B]), wide[:, 1 : B + 1], np.asfortranarray(wide)[:, :B]):
                     Y = op.matmat(X)
                     assert Y.dtype == dtype and abs(Y - M @ X).max() <= tol * max(1, abs(M @ X).max()), (B, factors)
