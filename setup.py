@@ -30,7 +30,11 @@ MODULES = {
     "spmm": ["spmm_kernel.c"],
     "topk": ["topk_kernel.c"],
     "hash": [],
+    "fwht": ["fwht_kernel.c"],
+    "signs": ["signs_kernel.c"],
+    "srht": [],
     "truncated": ["truncated_kernel.c"],
+    "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
