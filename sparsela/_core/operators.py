@@ -95,6 +95,11 @@ class Operator:
         x[support] = u
         return self.matvec(x)
 
+    def row_products(self) -> np.ndarray:
+        """``A A*``, an ndarray (m, m); of explicit operators alone."""
+        G = self.entries @ self.entries.conj().T
+        return G.toarray() if sp.issparse(G) else G
+
     def gram(self, support: np.ndarray) -> np.ndarray:
         """``A_T* A_T``, an ndarray (k, k)."""
         support = np.asarray(support, np.intp)
@@ -322,6 +327,9 @@ class CountingOperator(Operator):
     @property
     def entries(self):
         return self._inner.entries
+
+    def row_products(self):
+        return self._inner.row_products()
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
         """``A x``, counted."""

@@ -118,18 +118,17 @@ def pseudo_inverse(A: Operator, row_gram: Any, dtype: np.dtype):
     m, n = A.shape
     if not A.explicit or m > LARGEST_FACTOR:
         return ConjugateGram(A, dtype)
-    is_sparse = sp.issparse(A.entries)
+    is_dense = isinstance(A.wrapped, np.ndarray)
     if m > n:
-        return ConjugateGram(A, dtype) if is_sparse else SingularVectors(A.entries)
-    G = A.entries @ A.entries.conj().T
+        return SingularVectors(A.entries) if is_dense else ConjugateGram(A, dtype)
     try:
-        L = np.linalg.cholesky(G.toarray() if is_sparse else G)
+        L = np.linalg.cholesky(A.row_products())
     except np.linalg.LinAlgError:
         L = None
     pivots = np.diagonal(L).real if L is not None else np.zeros(1)
     if pivots.min() ** 2 > 64 * m * np.finfo(A.dtype).eps * pivots.max() ** 2:
         return FactoredGram(A, L)
-    return ConjugateGram(A, dtype) if is_sparse else SingularVectors(A.entries)
+    return SingularVectors(A.entries) if is_dense else ConjugateGram(A, dtype)
 
 
 def row_gram_of(A: Operator, row_gram: Any, dtype: np.dtype) -> float | None:
