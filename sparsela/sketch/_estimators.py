@@ -99,11 +99,14 @@ class _FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ndarray of shape (n_samples, n_components_)
         """
         check_is_fitted(self)
-        late = not (issparse(X) or self.operator_._drawn.blind)  # NaN and infinity reach Y, which is smaller: look there
+        late = not (issparse(X) or self.operator_._drawn.blind)  # NaN and infinity reach Y: look there, it is smaller
         X = validate_data(self, X, reset=False, ensure_all_finite=not late, **INPUT)
         Y = self.operator_._apply(X.tocsr() if issparse(X) else X)
-        if late and not get_config()["assume_finite"] and not np.isfinite(Y.sum()):
-            validate_data(self, X, reset=False, **INPUT)
+        if late and not get_config()["assume_finite"]:
+            with np.errstate(all="ignore"):
+                fine = np.isfinite(Y.sum())
+            if not fine:
+                validate_data(self, X, reset=False, **INPUT)
         return Y
 
     def adjoint_transform(self, Y):
@@ -141,8 +144,8 @@ class _FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if self.n_components != "auto":
             if self.n_components > n_features:
                 warnings.warn(
-                    f"n_components={self.n_components} is above the {n_features} features: the sketch is larger than the "
-                    "data",
+                    f"n_components={self.n_components} is above the {n_features} features: the sketch is larger than "
+                    "the data",
                     DataDimensionalityWarning,
                     stacklevel=3,
                 )
@@ -264,8 +267,8 @@ class SparseSignSketch(_Invertible, _FeatureSketch):
 
     References
     ----------
-    D. Achlioptas. Database-friendly random projections: Johnson–Lindenstrauss with binary coins. Journal of Computer and
-    System Sciences, 2003.
+    D. Achlioptas. Database-friendly random projections: Johnson–Lindenstrauss with binary coins. Journal of Computer
+    and System Sciences, 2003.
 
     P. Li, T. Hastie, K. Church. Very sparse random projections. KDD, 2006.
 
@@ -315,9 +318,9 @@ class CountSketch(_FeatureSketch):
 
     Notes
     -----
-    Column i of S has one entry, ±1, in a row that is hashed from i: feature hashing on indices (Weinberger et al. 2009).
-    For ‖x‖ = 1, ``k Var‖Sx‖² = 2 (1 − ‖x‖₄⁴)``. One addition for each non-zero of X: the cheapest sketch, and the one
-    for sparse data.
+    Column i of S has one entry, ±1, in a row that is hashed from i: feature hashing on indices (Weinberger et al.
+    2009). For ‖x‖ = 1, ``k Var‖Sx‖² = 2 (1 − ‖x‖₄⁴)``. One addition for each non-zero of X: the cheapest sketch, and
+    the one for sparse data.
 
     References
     ----------
@@ -426,16 +429,17 @@ class SRHT(_FeatureSketch):
 
     Notes
     -----
-    ``y = √(1/k) R H̄ D_s x``: random signs, the ±1 Hadamard matrix of order D (n_features padded to a power of two), k of
-    its D rows. For ‖x‖ = 1, ``k Var‖Sx‖² = 2 (1 − ‖x‖₄⁴)(D − k)/(D − 1)``; k = D is an isometry. D log₂ D additions a
-    sample, whatever its zeros; the transform is never written to memory.
+    ``y = √(1/k) R H̄ D_s x``: random signs, the ±1 Hadamard matrix of order D (n_features padded to a power of two), k
+    of its D rows. For ‖x‖ = 1, ``k Var‖Sx‖² = 2 (1 − ‖x‖₄⁴)(D − k)/(D − 1)``; k = D is an isometry. D log₂ D additions
+    a sample, whatever its zeros; the transform is never written to memory.
 
     References
     ----------
     N. Ailon, E. Liberty. Fast dimension reduction using Rademacher series on dual BCH codes. Discrete & Computational
     Geometry, 2009.
 
-    J. Tropp. Improved analysis of the subsampled randomized Hadamard transform. Advances in Adaptive Data Analysis, 2011.
+    J. Tropp. Improved analysis of the subsampled randomized Hadamard transform. Advances in Adaptive Data Analysis,
+    2011.
 
     Examples
     --------
@@ -457,7 +461,7 @@ class SRHT(_FeatureSketch):
 
 @_documented
 class FastJL(_FeatureSketch):
-    """Flip signs at random, transform, and multiply by a sparse Gaussian matrix: the fast Johnson–Lindenstrauss transform.
+    """Flip signs, transform, and multiply by a sparse Gaussian matrix: the fast Johnson–Lindenstrauss transform.
 
     Parameters
     ----------

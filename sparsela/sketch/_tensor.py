@@ -56,7 +56,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     Notes
     -----
-    The p-fold tensor product of x is hashed by the sum of p buckets and the product of p signs: the circular convolution
+    The p-fold tensor product of x is hashed by the sum of p buckets and the product of p signs: circular convolution
     of p CountSketches (streams 0 … p − 1 of the seed; √c is appended as one more feature), so by FFT. Unbiased, of
     variance at most ``(3^p − 1)/k · ‖x‖^{2p} ‖x′‖^{2p}``; it embeds an r-dimensional subspace of the product for
     ``k ≥ (2 + 3^p) r²/(ε² δ)``. O(p (nnz + k log k)) a sample. Complex data are refused.
@@ -210,8 +210,8 @@ def kronecker_sketch(factors, n_components, *, method="tensorsketch", axis=0, ra
     ----------
     N. Pham, R. Pagh. Fast and scalable polynomial kernels via explicit feature maps. KDD, 2013.
 
-    R. Jin, T. Kolda, R. Ward. Faster Johnson–Lindenstrauss transforms via Kronecker products. Information and Inference,
-    2021.
+    R. Jin, T. Kolda, R. Ward. Faster Johnson–Lindenstrauss transforms via Kronecker products. Information and
+    Inference, 2021.
 
     Examples
     --------
