@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
+from sparsela._core.validation import check_count
 from sparsela.sketch._dimensions import johnson_lindenstrauss_min_dim
 from sparsela.sketch._operator import SketchOperator
 
@@ -77,6 +78,8 @@ class FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self
         """
         self._validate_params()
+        if self.n_components != "auto":
+            check_count(self.n_components, "n_components")  # True is an int to the constraints
         X = validate_data(self, X, **INPUT)
         self._check_sizes(X)
         self.n_components_ = self._size(*X.shape)

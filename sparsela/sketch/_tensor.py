@@ -108,6 +108,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self
         """
         self._validate_params()
+        check_count(self.n_components, "n_components")  # True is an int to the constraints
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         self.n_components_, self.seed_ = int(self.n_components), seed_from(self.random_state)
         self._hashes = [
