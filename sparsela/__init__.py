@@ -16,7 +16,7 @@ from sparsela._core.report import show_config
 
 __version__ = "0.1.0"
 
-_ROOMS = ("coding", "datasets", "dictionary", "sketch", "transforms")
+_ROOMS = ("coding", "datasets", "dictionary", "recovery", "sketch", "transforms")
 
 __all__ = ["__version__", "config_context", "set_config", "show_config", *_ROOMS]
 

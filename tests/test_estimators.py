@@ -18,6 +18,7 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
+from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
     SRHT,
     CountSketch,
@@ -50,6 +51,8 @@ ESTIMATORS = [
     SRHT(),
     FastJL(),
     TensorSketch(),
+    SparseRegressor(),
+    SparseRegressorCV(),
 ]
 
 

@@ -14,6 +14,12 @@ Problems are solved to a proof of optimality, or nearly:
 - :func:`reweighted_l1`, :func:`irls`: beyond ℓ1, by a sequence of weighted problems.
 - :func:`sbl`: sparse Bayesian learning, with error bars and nothing to set.
 
+Around them:
+
+- :class:`SparseRegressor`, :class:`SparseRegressorCV`: all of these as regressors; the number of non-zeros by
+  cross-validation.
+- :func:`phase_transition`: where in the plane of m/n and k/m a solver recovers; :func:`weak_threshold`: ℓ1, in theory.
+
 ``A`` is a dense array, a sparse one or a LinearOperator (:class:`PartialDCT`, :class:`PartialWHT`,
 :class:`PartialFourier` are ready-made); it is never copied, made dense or changed.
 """
@@ -21,11 +27,13 @@ Problems are solved to a proof of optimality, or nearly:
 from sparsela._core.operators import CountingOperator
 from sparsela.recovery import prox
 from sparsela.recovery._basis_pursuit import basis_pursuit
+from sparsela.recovery._estimators import SparseRegressor, SparseRegressorCV
 from sparsela.recovery._fista import fista, ista
 from sparsela.recovery._nst import adaptive_nst_ht_fb, nst_ht, nst_ht_fb
 from sparsela.recovery._omp import omp
 from sparsela.recovery._operators import PartialDCT, PartialFourier, PartialWHT
 from sparsela.recovery._pareto import bpdn, lasso_ball
+from sparsela.recovery._phase import PhaseDiagram, phase_transition, weak_threshold
 from sparsela.recovery._pursuits import cosamp, subspace_pursuit
 from sparsela.recovery._reweighted import irls, reweighted_l1
 from sparsela.recovery._sbl import sbl
@@ -36,6 +44,9 @@ __all__ = [
     "PartialDCT",
     "PartialFourier",
     "PartialWHT",
+    "PhaseDiagram",
+    "SparseRegressor",
+    "SparseRegressorCV",
     "adaptive_nst_ht_fb",
     "basis_pursuit",
     "bpdn",
@@ -50,8 +61,10 @@ __all__ = [
     "nst_ht",
     "nst_ht_fb",
     "omp",
+    "phase_transition",
     "prox",
     "reweighted_l1",
     "sbl",
     "subspace_pursuit",
+    "weak_threshold",
 ]

@@ -65,7 +65,9 @@ def design(X, fit_intercept: bool, sample_weight: np.ndarray | None = None) -> D
             norms = np.sqrt(np.einsum("ij,ij->j", A, A, dtype=np.float64))
     else:
         A = S
-        norms = np.sqrt(np.asarray(S.multiply(S).sum(axis=0)).ravel() if sp.issparse(S) else np.einsum("ij,ij->j", S, S))
+        norms = np.sqrt(
+            np.asarray(S.multiply(S).sum(axis=0)).ravel() if sp.issparse(S) else np.einsum("ij,ij->j", S, S)
+        )
         sizes = norms
     varies = norms > 10 * m * np.finfo(X.dtype).eps * np.maximum(sizes, np.abs(x_mean) * np.sqrt(m))
     kept = np.flatnonzero(varies)

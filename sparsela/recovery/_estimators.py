@@ -46,7 +46,7 @@ class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _data(self, X, y):
+    def _data(self, X, y, multi_output=True):
         # two samples at the least, where one is spent on the intercept
         X, y = validate_data(
             self,
@@ -54,7 +54,7 @@ class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
             y,
             accept_sparse=["csr", "csc"],
             dtype=[np.float64, np.float32],
-            multi_output=True,
+            multi_output=multi_output,
             y_numeric=True,
             ensure_min_samples=2,
         )
@@ -80,7 +80,8 @@ class SparseRegressor(_SparseLinear):
         "adaptive_nst" the most that it may take.
     alpha : float, optional
         For "fista" the penalty on coefficients of unit columns (None: a tenth of the least that makes all of them
-        zero); for "bpdn" the bound on the residual norm (None: a tenth of that of the centred y).
+        zero); for "bpdn" the bound on the residual norm (None: a tenth of that of the centred y). The other solvers
+        have no use for it.
     fit_intercept : bool, default=True
         Fit an intercept, by centring; a sparse X stays sparse.
     solver_options : dict, optional
@@ -111,8 +112,8 @@ class SparseRegressor(_SparseLinear):
 
     Notes
     -----
-    Columns are centred and scaled to unit norm inside, by ``n_samples − 1`` independent rows (a Householder reflection),
-    so that solvers that need independent rows have them. Cost: one copy of a dense X, and the solver's.
+    Columns are centred and scaled to unit norm inside; a Householder reflection leaves ``n_samples − 1`` independent
+    rows for those solvers that need them. Cost: one copy of a dense X, and the solver's.
 
     References
     ----------
@@ -182,11 +183,11 @@ class SparseRegressor(_SparseLinear):
             Itself.
         """
         X, y = self._data(X, y)
-        if self.alpha is not None and self.solver not in CONVEX:
-            raise ValueError(f"alpha is for the solvers {CONVEX}, got alpha={self.alpha!r} with solver={self.solver!r}")
         if self.n_nonzero_coefs is not None and self.solver in CONVEX + PLAIN:
-            raise ValueError(
-                f"solver={self.solver!r} finds the number of non-zeros itself, got n_nonzero_coefs={self.n_nonzero_coefs}"
+            raise ValueError(f"solver={self.solver!r} takes no n_nonzero_coefs, got {self.n_nonzero_coefs}")
+        if self.solver in PLAIN and self.fit_intercept and sp.issparse(X):
+            raise TypeError(
+                f"solver={self.solver!r} cannot centre a sparse X without making it dense: set fit_intercept=False"
             )
         if self.positive and self.solver != "fista":
             raise ValueError(f"positive=True is for solver='fista', got solver={self.solver!r}")
@@ -363,15 +364,12 @@ class SparseRegressorCV(_SparseLinear):
         SparseRegressorCV
             Itself.
         """
-        X, y = self._data(X, y)
-        if y.ndim == 2 and y.shape[1] > 1:
-            raise ValueError(f"y must have one target, got {y.shape[1]}")
-        y = y.ravel()
+        X, y = self._data(X, y, multi_output=False)
         X = X.tocsr() if sp.issparse(X) else X
         folds = list(check_cv(self.cv).split(X, y))
         n_train = min(len(train) for train, _ in folds)
         if n_train < 3:
-            raise ValueError(f"n_samples = {X.shape[0]} leaves {n_train} training samples in a fold, at least 3 are needed")
+            raise ValueError(f"n_samples = {X.shape[0]} leaves {n_train} to train on in a fold, at least 3 are needed")
         self.candidates_ = candidates(self.n_nonzero_coefs, min(X.shape[1], n_train - 1))
         scorer = check_scoring(SparseRegressor(), scoring=self.scoring)
         tasks = [(self, X, y, train, test, scorer) for train, test in folds]

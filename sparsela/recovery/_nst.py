@@ -328,7 +328,10 @@ def adaptive_nst_ht_fb(
     weight = eigenvalue_step(A, most, back) if feedback == "suboptimal" else None
 
     def one(A, y, x0, target):
-        return growing(A, y, sizes, back, D, target, run, weight)
+        outcome = growing(A, y, sizes, back, D, target, run, weight)
+        if max_nonzero is not None and outcome.n_iter == len(sizes):
+            outcome.capped = False  # it ended where it was told to
+        return outcome
 
     return solve_targets(A, y, one, run)
 
@@ -360,8 +363,9 @@ def tuning(A: Operator, y: np.ndarray, step: Any, row_gram: Any):
         return back, 1.0
     if not isinstance(step, str):
         return back, step
-    most = max(1.0, 2 * A.shape[1] / A.shape[0])
-    return back, np.minimum(1 / np.maximum(back.leverage(), 1 / most), most)
+    d = back.leverage()
+    most = max(1.0, 2 / np.mean(d))  # twice n/m, where the rows are independent
+    return back, 1 / np.maximum(d, 1 / most)
 
 
 def with_feedback(A, y, k, back, D, x0, target, run: Course, inner_iter) -> Outcome:

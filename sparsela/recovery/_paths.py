@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.penalties import Penalty
 from sparsela.recovery._fista import fista
 from sparsela.recovery._nst import adaptive_nst_ht_fb, nst_ht_fb, nst_path
 from sparsela.recovery._omp import omp
@@ -23,10 +24,20 @@ PLAIN = ("reweighted_l1", "irls", "sbl")
 SOLVERS = (*PATH_SOLVERS, *CONVEX, *PLAIN)
 
 
+class PositiveL1(Penalty):
+    """``alpha ‖x‖₁`` on ``x ≥ 0``, infinite elsewhere."""
+
+    is_convex = True
+
+    def _value(self, s, alpha):
+        return alpha * float(s.sum())
+
+    def _prox(self, z, step, alpha, out):
+        return np.maximum(z - step * alpha, 0, out=out)
+
+
 def solve(model: Any, A: Any, y: np.ndarray, k: int):
     """Run a regressor's solver on a design of unit columns: a RecoveryResult."""
-    from sparsela.recovery.prox import L1, NonNegativeL1
-
     options = dict(model.solver_options or {})
     if model.max_iter is not None:
         options["max_iter"] = model.max_iter
@@ -45,7 +56,7 @@ def solve(model: Any, A: Any, y: np.ndarray, k: int):
         alpha = model.alpha
         if alpha is None:
             alpha = 0.1 * float(np.abs(A.T @ y if isinstance(A, np.ndarray) else _adjoint(A, y)).max())
-        return fista(A, y, alpha, penalty=NonNegativeL1() if model.positive else L1(), **options)
+        return fista(A, y, alpha, penalty=PositiveL1() if model.positive else "l1", **options)
     if name == "bpdn":
         if y.ndim == 2 and model.alpha is None:
             raise ValueError("solver='bpdn' with many targets needs alpha, the bound on the residual norm")

@@ -98,7 +98,7 @@ class PhaseDiagram(Result):
         return np.array([logistic_crossing(self.rhos, row, self.n_trials, level) for row in self.success])
 
     def plot(self, ax: Any = None, *, theory: bool = True) -> Any:
-        """Draw the diagram, its 50 % curve and, unless told not to, the asymptotic threshold of ℓ1; returns the axes."""
+        """Draw the diagram, its 50 % curve and, unless told not to, the threshold of ℓ1 in theory; returns the axes."""
         if ax is None:
             import matplotlib.pyplot as plt
 
@@ -151,8 +151,8 @@ def weak_threshold(delta: Any, *, sign: str = "real") -> Any:
 
     Notes
     -----
-    ``max_{z ≥ 0} (1 − (c/δ) h(z)) / (1 + z² − c h(z))`` with ``h(z) = (1 + z²) Φ(−z) − z φ(z)``, c = 2 for real x, 1 for
-    nonnegative.
+    ``max_{z ≥ 0} (1 − (c/δ) h(z)) / (1 + z² − c h(z))`` with ``h(z) = (1 + z²) Φ(−z) − z φ(z)``, c = 2 for real x, 1
+    for nonnegative.
 
     References
     ----------

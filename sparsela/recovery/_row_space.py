@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,15 +53,9 @@ class FactoredGram:
 
     def leverage(self) -> np.ndarray:
         """The diagonal of ``A⁺ A``: ``‖L⁻¹ a_j‖²``, a strip of columns at a time."""
-        d = np.empty(self.A.shape[1], np.finfo(self.A.dtype).dtype)
-        for start in range(0, d.size, STRIP):
-            J = np.arange(start, min(start + STRIP, d.size))
-            C = self.A.columns(J)
-            W = scipy.linalg.solve_triangular(
-                self.L, C.toarray() if sp.issparse(C) else C, lower=True, check_finite=False
-            )
-            d[J] = np.einsum("ij,ij->j", W.conj(), W).real
-        return d
+        return _squared_columns(
+            self.A, lambda C: scipy.linalg.solve_triangular(self.L, C, lower=True, check_finite=False)
+        )
 
 
 class SingularVectors:
@@ -82,6 +77,34 @@ class SingularVectors:
     def leverage(self) -> np.ndarray:
         """The diagonal of ``A⁺ A``."""
         return np.einsum("ij,ij->j", self.Vh.conj(), self.Vh).real
+
+
+class EigenGram:
+    """The smaller of ``A A*`` and ``A* A`` by its eigenvectors, without its null space: where A is not dense and has
+    dependent rows, or more rows than columns."""
+
+    def __init__(self, A: Operator, G: np.ndarray, of_rows: bool):
+        values, V = np.linalg.eigh(G)
+        kept = values > max(A.shape) * np.finfo(values.dtype).eps * values[-1]
+        self.A, self.values, self.V, self.of_rows = A, values[kept], V[:, kept], of_rows
+
+    def _solve(self, b: np.ndarray) -> np.ndarray:
+        return self.V @ ((self.V.conj().T @ b) / self.values)
+
+    def apply(self, r: np.ndarray, relative: float, correlations: np.ndarray | None = None) -> np.ndarray:
+        """``A⁺ r``."""
+        return self.A.rmatvec(self._solve(r)) if self.of_rows else self._solve(self.A.rmatvec(r))
+
+    def adjoint(self, w: np.ndarray) -> np.ndarray:
+        """``(A⁺)* w``."""
+        return self._solve(self.A.matvec(w)) if self.of_rows else self.A.matvec(self._solve(w))
+
+    def leverage(self) -> np.ndarray:
+        """The diagonal of ``A⁺ A``."""
+        if not self.of_rows:
+            return np.einsum("ij,ij->i", self.V.conj(), self.V).real
+        U = self.V / np.sqrt(self.values)
+        return _squared_columns(self.A, lambda C: U.conj().T @ C)
 
 
 class ConjugateGram:
@@ -116,19 +139,31 @@ def pseudo_inverse(A: Operator, row_gram: Any, dtype: np.dtype):
     if c is not None:
         return ScaledAdjoint(A, c)
     m, n = A.shape
-    if not A.explicit or m > LARGEST_FACTOR:
+    if not A.explicit or min(m, n) > LARGEST_FACTOR:
         return ConjugateGram(A, dtype)
     is_dense = isinstance(A.wrapped, np.ndarray)
     if m > n:
-        return SingularVectors(A.entries) if is_dense else ConjugateGram(A, dtype)
+        return SingularVectors(A.entries) if is_dense else EigenGram(A, A.gram(np.arange(n)), of_rows=False)
+    G = A.row_products()
     try:
-        L = np.linalg.cholesky(A.row_products())
+        L = np.linalg.cholesky(G)
     except np.linalg.LinAlgError:
         L = None
     pivots = np.diagonal(L).real if L is not None else np.zeros(1)
     if pivots.min() ** 2 > 64 * m * np.finfo(A.dtype).eps * pivots.max() ** 2:
         return FactoredGram(A, L)
-    return SingularVectors(A.entries) if is_dense else ConjugateGram(A, dtype)
+    return SingularVectors(A.entries) if is_dense else EigenGram(A, G, of_rows=True)
+
+
+def _squared_columns(A: Operator, apply: Callable) -> np.ndarray:
+    """``‖f(a_j)‖²`` of every column, a strip at a time."""
+    d = np.empty(A.shape[1], np.finfo(A.dtype).dtype)
+    for start in range(0, d.size, STRIP):
+        J = np.arange(start, min(start + STRIP, d.size))
+        C = A.columns(J)
+        W = apply(C.toarray() if sp.issparse(C) else C)
+        d[J] = np.einsum("ij,ij->j", W.conj(), W).real
+    return d
 
 
 def row_gram_of(A: Operator, row_gram: Any, dtype: np.dtype) -> float | None:
