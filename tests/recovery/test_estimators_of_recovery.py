@@ -59,7 +59,7 @@ def test_every_solver_fits_with_and_without_an_intercept(solver):
     if solver == "reweighted_l1":
         options = {"solver_options": {"sigma": 0.04 * float(np.linalg.norm(y - y.mean()))}}
     elif solver in ("fista", "bpdn"):
-        options = {"alpha": 0.3}
+        options = {"alpha": 0.3 if solver == "fista" else 1.0}
     with np.errstate(all="ignore"):
         model = SparseRegressor(solver, max_iter=2000 if solver in ("iht", "niht") else None, **options)
         model = fitted(model, X, y)
