@@ -2,6 +2,7 @@
 
 Each room is a subpackage and loads when it is first named::
 
+    sparsela.recovery     solve y = A x + e for a sparse x
     sparsela.coding       code many signals over one dictionary
     sparsela.dictionary   learn the dictionary
     sparsela.sketch       sketch rows or columns: seeded, mergeable, streaming

@@ -26,10 +26,11 @@ Around them:
 
 from sparsela._core.operators import CountingOperator
 from sparsela.recovery import prox
+from sparsela.recovery._adaptive import adaptive_nst_ht_fb
 from sparsela.recovery._basis_pursuit import basis_pursuit
 from sparsela.recovery._estimators import SparseRegressor, SparseRegressorCV
 from sparsela.recovery._fista import fista, ista
-from sparsela.recovery._nst import adaptive_nst_ht_fb, nst_ht, nst_ht_fb
+from sparsela.recovery._nst import nst_ht, nst_ht_fb
 from sparsela.recovery._omp import omp
 from sparsela.recovery._operators import PartialDCT, PartialFourier, PartialWHT
 from sparsela.recovery._pareto import bpdn, lasso_ball

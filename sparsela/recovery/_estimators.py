@@ -112,6 +112,9 @@ class SparseRegressor(_SparseLinear):
 
     Notes
     -----
+    "nst" is for more features than samples. With more samples than features it thresholds the least squares solution,
+    which correlated columns spoil: take "sp", "htp" or "omp".
+
     Columns are centred and scaled to unit norm inside; a Householder reflection leaves ``n_samples − 1`` independent
     rows for those solvers that need them. Cost: one copy of a dense X, and the solver's.
 

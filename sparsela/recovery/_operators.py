@@ -151,7 +151,7 @@ class PartialWHT(_PartialTransform):
     >>> import numpy as np
     >>> A = PartialWHT(8, [0, 3], signs=[1, -1, 1, -1, 1, -1, 1, -1])
     >>> A.matvec(np.arange(8.0)).round(4)
-    array([-1.4142,  0.    ])
+    array([-1.4142, -2.8284])
     """
 
     def __init__(self, n: int, rows: Any, *, signs: Any = None, dtype: Any = np.float64):

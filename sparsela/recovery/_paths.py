@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from sparsela._core.penalties import Penalty
+from sparsela.recovery._adaptive import adaptive_nst_ht_fb
 from sparsela.recovery._fista import fista
-from sparsela.recovery._nst import adaptive_nst_ht_fb, nst_ht_fb, nst_path
+from sparsela.recovery._nst import nst_ht_fb, nst_path
 from sparsela.recovery._omp import omp
 from sparsela.recovery._pareto import bpdn
 from sparsela.recovery._pursuits import cosamp, subspace_pursuit

@@ -17,8 +17,9 @@ from sparsela._core.random import seed_from
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count, check_positive
+from sparsela.recovery._adaptive import adaptive_nst_ht_fb
 from sparsela.recovery._basis_pursuit import basis_pursuit
-from sparsela.recovery._nst import adaptive_nst_ht_fb, nst_ht_fb
+from sparsela.recovery._nst import nst_ht_fb
 from sparsela.recovery._omp import omp
 from sparsela.recovery._operators import PartialDCT, PartialWHT
 from sparsela.recovery._pursuits import cosamp, subspace_pursuit
@@ -50,7 +51,7 @@ HOPELESS = 2  # cells in a row without a success, after which a column of the di
 class PhaseDiagram(Result):
     """How often a solver recovers, over the undersampling δ = m/n and the sparsity ρ = k/m.
 
-    Attributes
+    Parameters
     ----------
     success : ndarray of shape (n_deltas, n_rhos)
         Share of the trials that recovered x.
@@ -68,6 +69,11 @@ class PhaseDiagram(Result):
         n.
     solver : str
         Its name.
+
+    References
+    ----------
+    D. Donoho, J. Tanner. Observed universality of phase transitions in high-dimensional geometry, with implications for
+    modern data analysis and signal processing. Philosophical Transactions of the Royal Society A, 2009.
 
     Examples
     --------
