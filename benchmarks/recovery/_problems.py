@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparsela.recovery import PartialDCT, PartialWHT
+from sparsela.recovery import PartialWHT
 
 
 def behind_an_operator(kind, n: int, m: int, k: int, dtype=np.float64):
