@@ -50,6 +50,16 @@ def test_cross_validation_is_the_grid_search(solver):
     assert_array_equal(SparseRegressorCV(solver, n_jobs=2).fit(X, y).cv_path_, model.cv_path_)
 
 
+@pytest.mark.slow
+def test_correlated_columns_by_the_thousand():
+    errors = []
+    for seed in range(5):
+        X, y, coef = autoregressive(500, 5000, 40, 0.8, 30, seed)
+        found = SparseRegressor("nst", 40).fit(X, y).coef_
+        errors.append(np.linalg.norm(found - coef) / np.linalg.norm(coef))
+    assert np.median(errors) <= 0.02  # four of these five; OMP's median is 0.25
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_fits_with_and_without_an_intercept(solver):
     X, y, coef = autoregressive(120, 40, 4, 0.3, 30, 1)

@@ -82,3 +82,16 @@ def test_bad_lengths_and_types():
         PartialFourier(8, [1], dtype=np.float64)
     with pytest.raises(TypeError, match="float32 or float64"):
         PartialDCT(8, [1], dtype=np.int64)
+
+
+def test_products_of_sparse_factors_measure_too():
+    """A FactorizedOperator is an A like any other."""
+    from sparsela.recovery import basis_pursuit, nst_ht_fb, omp
+    from sparsela.transforms import hadamard_operator
+
+    rng = np.random.default_rng(0)
+    A = hadamard_operator(256)[np.sort(rng.choice(256, 120, replace=False))]
+    x = np.zeros(256)
+    x[rng.choice(256, 10, replace=False)] = rng.standard_normal(10)
+    for solve in (lambda: nst_ht_fb(A, A @ x, 10), lambda: omp(A, A @ x, 10), lambda: basis_pursuit(A, A @ x)):
+        assert_allclose(solve().x, x, atol=1e-5)
