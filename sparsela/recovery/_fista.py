@@ -26,6 +26,7 @@ from sparsela.recovery._problem import (
 )
 
 RESTARTS = ("gradient", None)
+GAP_EVERY = 10  # iterations, unless somebody watches
 SETTLED = 20  # iterations without a change of signs, after which the support is tried
 
 
@@ -297,27 +298,27 @@ class Block:
             self.history = {} if self.course.return_history else None
             return
         signs, still = None, 0
+        watched = self.course.return_history or self.course.callback is not None or self.course.verbose
         for state in self.course.steps():
             self.n_iter[self.active] = state.n_iter
-            change = self.descent.step(shrink, accelerated, restart)
-            d = self.descent
-            r = d.y - d.Ax
-            l1 = np.abs(d.x).sum(axis=0, dtype=np.float64)
-            gap = np.full(np.shape(l1), np.nan)
-            if alpha is not None:
-                gap = lasso_gap(d.y, r, d.g, l1, alpha, d.y - d.Av)
-            norm = np.sqrt(np.max(squares(r)))
-            objective = 0.5 * squares(r) + (alpha or 0) * l1
-            stop = state.record(
-                objective=float(np.sum(objective)), gap=float(np.max(gap)), residual_norm=float(norm)
-            ).stop
+            change = self.descent.step(shrink, accelerated, restart, measure=alpha is None)
+            d, done, stop = self.descent, np.zeros(self.active.size, bool), False
+            if watched or state.n_iter % GAP_EVERY == 0:
+                r = d.y - d.Ax
+                gap, objective = self._judge(d, r, alpha)
+                stop = state.record(
+                    objective=float(np.sum(objective)),
+                    gap=float(np.max(gap)),
+                    residual_norm=float(np.sqrt(np.max(squares(r)))),
+                ).stop
+                if alpha is not None:
+                    enough = self.course.tol * _of(energy, self.active)
+                    if np.any(gap <= enough):  # by a residual nearby: now by x's own
+                        l1 = np.abs(d.x).sum(axis=0, dtype=np.float64)
+                        gap = lasso_gap(d.y, r, self.A.rmatvec(r), l1, alpha, r)
+                    done = np.atleast_1d(gap <= enough)
             if alpha is None:
                 done = np.full(self.active.size, change <= self.course.tol)
-            else:
-                enough = self.course.tol * _of(energy, self.active)
-                if np.any(gap <= enough):  # by a residual nearby: now by x's own
-                    gap = lasso_gap(d.y, r, self.A.rmatvec(r), l1, alpha, r)
-                done = np.atleast_1d(gap <= enough)
             if polish:
                 pattern = d.x != 0 if d.x.dtype.kind == "c" else np.sign(d.x)
                 still = still + 1 if signs is not None and np.array_equal(pattern, signs) else 0
@@ -334,6 +335,13 @@ class Block:
         self.history = state.history
         if self.active.size:
             self._store(self.active, self.descent.x)
+
+    def _judge(self, d: Descent, r: np.ndarray, alpha: float | None):
+        """The gap, by the residual at hand, and the objective; without a penalty to go by, NaN and the misfit."""
+        l1 = np.abs(d.x).sum(axis=0, dtype=np.float64)
+        if alpha is None:
+            return np.full(np.shape(l1), np.nan), 0.5 * squares(r)
+        return lasso_gap(d.y, r, d.g, l1, alpha, d.y - d.Av), 0.5 * squares(r) + alpha * l1
 
     def _at_zero(self, alpha: float) -> np.ndarray:
         """Targets whose solution is zero: ``alpha ≥ ‖A* y‖∞``."""

@@ -37,8 +37,8 @@ class Descent:
         g = A.rmatvec(Ax - y)
         return cls(A, y, L, x, Ax, x, Ax, g, np.ones(y.shape[1:]) if y.ndim == 2 else 1.0, raise_by)
 
-    def step(self, shrink: Callable[[np.ndarray, float], np.ndarray], accelerated: bool, restart: bool) -> float:
-        """``x ← shrink(v − g / L)`` and the next v; returns how far x has moved, relatively. Two applications."""
+    def step(self, shrink: Callable, accelerated: bool, restart: bool, measure: bool = False) -> float:
+        """``x ← shrink(v − g / L)`` and the next v. Two applications. Returns how far x has moved, if it is measured."""
         while True:
             z = self.g * (-1 / self.L)
             z += self.v
@@ -48,7 +48,9 @@ class Descent:
                 break
             self.L *= self.raise_by
         moved = x - self.x
-        change = float(np.sqrt(np.max(squares(moved) / np.maximum(squares(x), np.finfo(float).tiny))))
+        change = np.nan
+        if measure:
+            change = float(np.sqrt(np.max(squares(moved) / np.maximum(squares(x), np.finfo(float).tiny))))
         if accelerated:
             self._extrapolate(x, Ax, moved, restart)
         else:
