@@ -1,8 +1,8 @@
 """Give a dense dictionary the structure of a fast transform, on the data: the work of `FastDictionaryLearning`.
 
 Here atoms are the columns of ``D = S_1 … S_J`` and signals those of ``Y = Xᵀ``, as in the papers. The data enter by
-``CᵀC`` and ``CᵀX`` alone: with ``CᵀC = R Rᵀ``, ``‖Y − D Cᵀ‖² = ‖Y' − D R‖²`` plus a constant for ``Y' = XᵀC R⁻ᵀ``, and a
-sweep costs the same for ten signals as for a million.
+``CᵀC`` and ``CᵀX`` alone: with ``CᵀC = R Rᵀ``, ``‖Y − D Cᵀ‖² = ‖Y' − D R‖²`` plus a constant for ``Y' = XᵀC R⁻ᵀ``, and
+a sweep costs the same for ten signals as for a million.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _as_kind_of(old, part):
 
 
 def orthonormal_atoms(X: np.ndarray, D: np.ndarray, k: int, max_iter: int) -> np.ndarray:
-    """Orthonormal rows for k-sparse codes: the k largest correlations, and the rotation that fits them best, in turn."""
+    """Orthonormal rows for k-sparse codes: the k largest correlations, and the best rotation for them, in turn."""
     for _ in range(max_iter):
         C = X @ D.T
         rows = np.arange(len(X))[:, None]

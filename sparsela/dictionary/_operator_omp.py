@@ -1,4 +1,4 @@
-"""Orthogonal matching pursuit over a dictionary that is an operator: correlations are its products, not those of a matrix.
+"""Orthogonal matching pursuit over a dictionary that is an operator: correlations are products with it.
 
 With few enough atoms the Gram matrix is formed, and the rest is :func:`~sparsela.coding.batch_omp`'s kernel. With more,
 residuals are kept instead of it: a product with the operator a step, for a block of signals together.
@@ -17,6 +17,7 @@ from sparsela.coding._omp import pursue
 from sparsela.transforms import FactorizedOperator
 
 GRAM_LIMIT = 4096  # atoms up to which a Gram matrix is formed: 128 MB of float64
+PANEL = 256  # signals
 IN_SPAN = {8: 1e-10, 4: 1e-5}  # squared norm of what is new in an atom, below which it is in the span of those chosen
 
 
@@ -45,15 +46,23 @@ def operator_omp(
             sparse_output=sparse_output,
             n_threads=n_threads,
             return_residual=return_residual,
-            correlations=lambda block: block @ operator,
+            correlations=lambda block: correlations(block, operator),
         )
+
+
+def correlations(X: np.ndarray, operator: FactorizedOperator) -> np.ndarray:
+    """``X @ operator``, a panel of signals at a time, turned around and back while it is in cache."""
+    out = np.empty((len(X), operator.shape[1]), X.dtype)
+    for start in range(0, len(X), PANEL):
+        out[start : start + PANEL] = X[start : start + PANEL] @ operator
+    return out
 
 
 def operator_gram(operator: FactorizedOperator, D: np.ndarray) -> np.ndarray:
     """``D Dᵀ`` by products with the operator, in rows of a multiple of 64 bytes, the padding zero."""
     K, lanes = len(D), 64 // D.itemsize
     G = aligned_empty((K, -(-K // lanes) * lanes), D.dtype)
-    G[:, :K] = D @ operator
+    G[:, :K] = correlations(D, operator)
     G[:, K:] = 0
     return G
 
@@ -85,7 +94,7 @@ def pursue_block(X, operator, D, k, tol, idx, val, nnz) -> None:
             alive &= _energy(R) > tol
         if not alive.any():
             break
-        C = np.abs(R @ operator)
+        C = np.abs(correlations(R, operator))
         C[every[:, None], idx[:, :t]] = 0
         j = C.argmax(axis=1)
         a = D[j]

@@ -71,7 +71,7 @@ def fwht(
 
     Notes
     -----
-    ``H_{pq} = (H_p ⊗ I_q)(I_p ⊗ H_q)``: each of the log₂ n stages is a sum and a difference of pairs. Several stages are
+    ``H_{pq} = (H_p ⊗ I_q)(I_p ⊗ H_q)``: each of the log₂ n stages is a sum and a difference of pairs. Several are
     done between a load and a store, blocks in the L1 cache first and then across blocks, so that a long array is read
     and written once or twice whatever n is. Stages run in one order whatever the layout: the bits of the answer depend
     on the values alone. NaN and infinity spread over their row, as in any transform.

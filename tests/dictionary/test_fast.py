@@ -235,10 +235,11 @@ def test_other_coders_use_the_dense_atoms(model):
 
 
 def test_single_precision_stays_so():
-    fast = FastDictionaryLearning(18, n_nonzero_coefs=2, random_state=0).fit(sparse_signals().astype(np.float32))
-    assert (
-        fast.components_.dtype == fast.operator_.dtype == fast.transform(sparse_signals()[:3].astype("f")).dtype == "f"
-    )
+    X = sparse_signals().astype(np.float32)
+    fast = FastDictionaryLearning(18, n_nonzero_coefs=2, random_state=0).fit(X)
+    codes = fast.transform(X)
+    for array in (fast.components_, fast.operator_, codes, fast.inverse_transform(codes)):
+        assert array.dtype == np.float32
     assert np.abs(np.linalg.norm(fast.components_, axis=1) - 1).max() < 1e-6
 
 
@@ -309,6 +310,15 @@ def test_a_callback_may_stop_it():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         FastDictionaryLearning(**parameters).fit(sparse_signals(n=50))
+
+
+def test_codes_are_rebuilt_sparse_or_dense(model):
+    codes = model.transform(sparse_signals(n=20))
+    expected = codes @ model.components_
+    np.testing.assert_allclose(model.inverse_transform(codes), expected, atol=1e-12)
+    np.testing.assert_allclose(model.inverse_transform(csr_array(codes)), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="codes must have 18 columns, got 17"):
+        model.inverse_transform(codes[:, :17])
 
 
 def test_bad_input():
