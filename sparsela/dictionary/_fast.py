@@ -113,9 +113,9 @@ class FastDictionaryLearning(DictionaryLearner):
 
     Signals enter the fit of factors by ``CᵀC`` and ``CᵀX``, so that its cost does not depend on their number. A product
     with the operator takes ``n_features · n_components / rcg_`` multiplications; in time it is ahead of a dense one
-    from an `rcg_` of about 15. Up to 4096 atoms, coding needs their Gram matrix beside the operator. A structured dictionary
-    has fewer parameters: it fits the training signals less well than a dense one and overfits less, which helps at high
-    noise.
+    from an `rcg_` of about 15. Up to 4096 atoms, coding needs their Gram matrix beside the operator. A structured
+    dictionary has fewer parameters: it fits the training signals less well than a dense one and overfits less, which
+    helps at high noise. The rounds are run in full: there is no test of convergence, and no warning.
 
     References
     ----------
