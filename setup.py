@@ -31,6 +31,8 @@ MODULES = {
     "topk": ["topk_kernel.c"],
     "hash": [],
     "fwht": ["fwht_kernel.c"],
+    "signs": ["signs_kernel.c"],
+    "srht": [],
     "truncated": ["truncated_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }

@@ -4,6 +4,7 @@ Each room is a subpackage and loads when it is first named::
 
     sparsela.coding       code many signals over one dictionary
     sparsela.dictionary   learn the dictionary
+    sparsela.sketch       sketch rows or columns: seeded, mergeable, streaming
     sparsela.transforms   fast operators as products of sparse factors, and learning them
     sparsela.datasets     planted problems and small real data
 """
@@ -15,7 +16,7 @@ from sparsela._core.report import show_config
 
 __version__ = "0.1.0"
 
-_ROOMS = ("coding", "datasets", "dictionary", "transforms")
+_ROOMS = ("coding", "datasets", "dictionary", "sketch", "transforms")
 
 __all__ = ["__version__", "config_context", "set_config", "show_config", *_ROOMS]
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.feature_extraction.image import extract_patches_2d
 
-from sparsela.datasets import image_patches, make_sparse_signal
+from sparsela.datasets import image_patches, load_wiki_paragraphs, make_sparse_signal
 
 
 def test_all_patches_equal_scikit_learn(china):
@@ -54,3 +54,22 @@ def test_sparse_signal(signal):
 def test_bad_signal(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_sparse_signal(**{"n_features": 10, "n_measurements": 5, "n_nonzero_coefs": 2, **arguments})
+
+
+def test_wiki_paragraphs():
+    pytest.importorskip("gensim")
+    paragraphs = load_wiki_paragraphs()
+    assert len(paragraphs) == 4169 and min(map(len, paragraphs)) >= 200
+    assert paragraphs[0].startswith("Anarchism is a political philosophy that advocates self-governed societies")
+    text = " ".join(paragraphs)
+    assert "'''" not in text and "<ref" not in text
+    assert max(text.count(mark) for mark in ("[[", "]]", "{{")) <= 2  # of some ten thousand: broken in the dump itself
+
+
+def test_docstrings_stand_in_for_paragraphs(monkeypatch):
+    from sparsela.datasets import _text
+
+    monkeypatch.setattr(_text, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match=r"gensim.* is not installed \(pip install sparsela\[docs\]\)"):
+        texts = load_wiki_paragraphs()
+    assert len(texts) == len(set(texts)) > 300 and min(map(len, texts)) >= 200

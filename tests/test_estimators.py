@@ -19,6 +19,15 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
+from sparsela.sketch import (
+    SRHT,
+    CountSketch,
+    FastJL,
+    GaussianSketch,
+    SparseEmbedding,
+    SparseSignSketch,
+    TensorSketch,
+)
 
 # A fixed dictionary must be as wide as the data of each check: the shapes are those for scikit-learn's SparseCoder.
 PER_ESTIMATOR_CHECK_PARAMS[SparseCoder] = PER_ESTIMATOR_CHECK_PARAMS[sklearn.decomposition.SparseCoder]
@@ -36,10 +45,18 @@ ESTIMATORS = [
     DiscreteSparseCoding(n_steps=5, values=(0, 1, 2), max_active=3),
     MaximalCausesAnalysis(n_steps=5, max_active=3),
     SpikeSlabSparseCoding(n_steps=5, max_active=3),
+    GaussianSketch(),
+    SparseSignSketch(),
+    CountSketch(),
+    SparseEmbedding(n_nonzeros=1),  # checks set n_components=1, and a column has no more entries than that
+    SRHT(),
+    FastJL(),
+    TensorSketch(),
 ]
 
 
 @parametrize_with_checks(ESTIMATORS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataDimensionalityWarning")
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -1,13 +1,14 @@
 # Walsh-Hadamard transform along the middle axis: out = scale H X for X, out (outer, n, inner), n a power of two.
 #   X and out: equal shapes, float32 or float64, any strides that are whole numbers of items; X may be out, but must not
-#   overlap it otherwise. pairs = 2: the entries along n are the pairs of numbers 2i and 2i + 1 (complex numbers).
-# Method and cost are in fwht_kernel.h. Rows (unit stride along n), strips of columns (unit stride along inner) or, in any
-# other layout, one line at a time through a scratch. Threads share out rows, strips or lines; a row of LONG numbers or
-# more is shared out itself, PARTS of it at a time and then ranges of columns across them. Every number is made by one
-# thread in one order: the bits do not depend on the number of threads. Called by transforms._fwht, and by sketch.
+#   overlap it otherwise. pairs = 2 (unit stride along n): the entries along n are pairs of numbers (complex).
+# Method and cost are in fwht_kernel.h. Rows (unit stride along n), strips of columns (unit stride along inner) or, what
+# fills no vector and in any other layout, one line at a time through a scratch. Threads share out rows, strips or
+# lines; a row of LONG numbers or more is shared out itself, PARTS of it at a time and then ranges of columns across
+# them. Every number is made by one thread in one order: the bits do not depend on their number. Called by
+# transforms._fwht, and through fwht.pxd by srht.pyx.
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 
 cdef extern from "fwht_kernel.h" nogil:
@@ -20,6 +21,10 @@ cdef extern from "fwht_kernel.h" nogil:
                                          double) noexcept
     ctypedef void (*fwht_strip_float_t)(const float *, Py_ssize_t, float *, Py_ssize_t, int64_t, int64_t,
                                         float) noexcept
+    ctypedef void (*fwht_flipped_double_t)(const double *, const uint8_t *, double *, int64_t) noexcept
+    ctypedef void (*fwht_flipped_float_t)(const float *, const uint8_t *, float *, int64_t) noexcept
+    fwht_flipped_double_t fwht_flipped_double_pick()
+    fwht_flipped_float_t fwht_flipped_float_pick()
     fwht_rows_double_t fwht_rows_double_pick()
     fwht_rows_float_t fwht_rows_float_pick()
     fwht_strip_double_t fwht_strip_double_pick()
@@ -29,11 +34,14 @@ cdef enum:
     LONG = 1 << 18   # numbers of a row from which threads share it
     PARTS = 64       # of such a row
     STRIP = 1 << 10  # columns of a strip
+    NARROW = 16      # columns of the narrowest strip: a vector at any width
 
 cdef fwht_rows_double_t rows_double = fwht_rows_double_pick()
 cdef fwht_rows_float_t rows_float = fwht_rows_float_pick()
 cdef fwht_strip_double_t strip_double = fwht_strip_double_pick()
 cdef fwht_strip_float_t strip_float = fwht_strip_float_pick()
+cdef fwht_flipped_double_t flipped_double = fwht_flipped_double_pick()
+cdef fwht_flipped_float_t flipped_float = fwht_flipped_float_pick()
 
 
 cdef inline void rows_of(const real *src, Py_ssize_t src_step, real *dst, Py_ssize_t dst_step, Py_ssize_t rows,
@@ -56,6 +64,13 @@ cdef void transform_row(real *x, Py_ssize_t n, real scale) noexcept nogil:
     rows_of(x, n, x, n, 1, n, 1, scale)
 
 
+cdef void transform_flipped(const real *x, const uint8_t *flips, real *y, Py_ssize_t n) noexcept nogil:
+    if real is double:
+        flipped_double(x, flips, y, n)
+    else:
+        flipped_float(x, flips, y, n)
+
+
 cdef void transform_columns(real *x, Py_ssize_t n, Py_ssize_t width, real scale) noexcept nogil:
     strip_of(x, width, x, width, n, width, scale)
 
@@ -74,8 +89,8 @@ def transform(const real[:, :, :] X, real[:, :, :] out, int pairs, double scale,
     cdef Py_ssize_t outer = X.shape[0], n = X.shape[1], inner = X.shape[2], item = sizeof(real)
     cdef Py_ssize_t x0 = X.strides[0] // item, x1 = X.strides[1] // item, x2 = X.strides[2] // item
     cdef Py_ssize_t y0 = out.strides[0] // item, y1 = out.strides[1] // item, y2 = out.strides[2] // item
-    cdef Py_ssize_t per = 1, tasks, i, j, k, count  # a task is `per` rows, columns or lines
-    cdef bint rows = n == 1 or (x1 == 1 and y1 == 1), columns = x2 == 1 and y2 == 1 and inner > 1
+    cdef Py_ssize_t per, tasks, strips = 0, wide = 0, i, j, k  # a task: some rows, one strip or one line
+    cdef bint rows = n == 1 or (x1 == 1 and y1 == 1)
     cdef real *lines = NULL
     cdef const real *src
     cdef real *dst
@@ -83,6 +98,8 @@ def transform(const real[:, :, :] X, real[:, :, :] out, int pairs, double scale,
     if outer == 0 or inner == 0:
         return
     src, dst = &X[0, 0, 0], &out[0, 0, 0]
+    if n > 1 and x2 == 1 and y2 == 1 and x1 == inner and y1 == inner and (inner == 2 or inner == 4 or inner == 8):
+        n, pairs, inner, x2, y2, rows = n * inner, <int> inner, 1, 0, 0, True
     if rows and n >= LONG and n_threads > 1:
         for i in range(outer):
             for j in range(inner):
@@ -92,22 +109,27 @@ def transform(const real[:, :, :] X, real[:, :, :] out, int pairs, double scale,
         if inner == 1:
             outer, inner, x0, y0, x2, y2 = 1, outer, 0, 0, x0, y0
         per = max(1, FWHT_BLOCK // (n * item))
-    elif columns:
-        per = STRIP
-    tasks = (inner + per - 1) // per
+        tasks = (inner + per - 1) // per
+        for k in prange(outer * tasks, schedule="static", num_threads=min(n_threads, outer * tasks), nogil=True):
+            i, j = k // tasks, k % tasks * per
+            rows_of(src + i * x0 + j * x2, x2, dst + i * y0 + j * y2, y2, min(per, inner - j), n, pairs, by)
+        return
+    if x2 == 1 and y2 == 1:
+        wide = inner - inner % NARROW
+        strips = (wide + STRIP - 1) // STRIP
+    tasks = strips + inner - wide
     n_threads = <int> min(n_threads, outer * tasks)
-    if not (rows or columns):
+    if wide < inner:
         lines = <real *> malloc(n_threads * n * item)
         if lines == NULL:
             raise MemoryError("no memory for a line of the Walsh-Hadamard transform")
     for k in prange(outer * tasks, schedule="static", num_threads=n_threads, nogil=True):
-        i, j = k // tasks, k % tasks * per
-        count = min(per, inner - j)
-        if rows:
-            rows_of(src + i * x0 + j * x2, x2, dst + i * y0 + j * y2, y2, count, n, pairs, by)
-        elif columns:
-            strip_of(src + i * x0 + j, x1, dst + i * y0 + j, y1, n, count, by)
+        i, j = k // tasks, k % tasks
+        if j < strips:
+            j = j * STRIP
+            strip_of(src + i * x0 + j, x1, dst + i * y0 + j, y1, n, min(<Py_ssize_t> STRIP, wide - j), by)
         else:
+            j = wide + j - strips
             line_of(src + i * x0 + j * x2, x1, dst + i * y0 + j * y2, y1, n, by, lines + threadid() * n)
     free(lines)
 

@@ -1,9 +1,9 @@
 /* Walsh-Hadamard transforms of rows and strips of columns. Included by fwht_kernel.c once for each element type, with
  * ITEM_BITS = log2 sizeof(REAL) defined beside REAL and TAG.
  *
- * One building block, `group`: load R vectors, the stages inside each vector (for rows), the stages between them, store.
+ * One building block, `group`: load R vectors, the stages inside each (for rows), the stages between them, store.
  * The vectors are named variables: an array of them is spilled to the stack by gcc, 20 times slower. */
-#include "simd.h"
+#include "lanes.h"
 
 #ifndef SPARSELA_FWHT_BODY_H
 #define SPARSELA_FWHT_BODY_H
@@ -14,33 +14,20 @@
 #define MAX_BITS 3
 #endif
 
-#define SIXTEEN(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
-#define SWAP(i, h) ((i) ^ (h))
-#define SIGN(i, h) ((i) & (h) ? -1 : 1)
-#define LIST2(F, h) F(0, h), F(1, h)
-#define LIST4(F, h) LIST2(F, h), F(2, h), F(3, h)
-#define LIST8(F, h) LIST4(F, h), F(4, h), F(5, h), F(6, h), F(7, h)
-#define LIST16(F, h) LIST8(F, h), F(8, h), F(9, h), F(10, h), F(11, h), F(12, h), F(13, h), F(14, h), F(15, h)
-
-#if defined(__clang__) || __GNUC__ >= 12
-#define SHUFFLE(x, ...) __builtin_shufflevector(x, x, __VA_ARGS__)
+/* The sum and the difference of a pair on different ports where these differ (AMD): a - b as a fused product with -1,
+ * hidden from the compiler, which would fold it. It rounds as a - b does. */
+#ifdef __FMA__
+#define MINUS_ONE                                                                                                      \
+    vec minus_one = vec_set1(-1);                                                                                      \
+    __asm__("" : "+v"(minus_one))
+#define DIFFERENCE(a, b) ((b) * minus_one + (a))
 #else
-#define SHUFFLE(x, ...) __builtin_shuffle(x, (ivec){__VA_ARGS__})
+#define MINUS_ONE
+#define DIFFERENCE(a, b) ((a) - (b))
 #endif
 
 static inline int fwht_log2(int64_t n) { return 63 - __builtin_clzll((uint64_t)n); }
 
-#endif
-
-#undef LIST
-#if SL_WIDTH >> ITEM_BITS == 16
-#define LIST LIST16
-#elif SL_WIDTH >> ITEM_BITS == 8
-#define LIST LIST8
-#elif SL_WIDTH >> ITEM_BITS == 4
-#define LIST LIST4
-#else
-#define LIST LIST2
 #endif
 
 /* Stages inner <= h < LANES, between the entries of one vector. A product with +-1 is exact. */
@@ -48,7 +35,7 @@ static inline __attribute__((always_inline)) vec SL_NAME(inside)(vec x, const in
 {
 #define STAGE(h)                                                                                                       \
     if (inner <= h)                                                                                                    \
-        x = SHUFFLE(x, LIST(SWAP, h)) + x * (vec){LIST(SIGN, h)};
+        x = SHUFFLE(x, x, LIST(SWAP, h)) + x * (vec){LIST(SIGN, h)};
     STAGE(1)
 #if SL_WIDTH >> ITEM_BITS >= 4
     STAGE(2)
@@ -63,16 +50,39 @@ static inline __attribute__((always_inline)) vec SL_NAME(inside)(vec x, const in
     return x;
 }
 
-/* R vectors, ss apart in src and ds apart in dst; inner > 0: also the stages inside each. */
-static inline __attribute__((always_inline)) void SL_NAME(group)(
-    const int R, const int inner, const int scaled, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, vec scale)
+/* A vector with the signs of its lanes flipped where bits from bit j on are set; j a multiple of LANES. */
+static inline __attribute__((always_inline)) vec SL_NAME(flip)(vec x, const uint8_t *bits, int64_t j)
 {
+#if SL_WIDTH >> ITEM_BITS == 16
+    const int mask = bits[j >> 3] | bits[(j >> 3) + 1] << 8;
+#else
+    const int mask = bits[j >> 3] >> (j & 7);
+#endif
+#if SL_WIDTH == 64 && ITEM_BITS == 3
+    return (vec)_mm512_mask_sub_pd((__m512d)x, (__mmask8)mask, _mm512_setzero_pd(), (__m512d)x);
+#elif SL_WIDTH == 64
+    return (vec)_mm512_mask_sub_ps((__m512)x, (__mmask16)mask, _mm512_setzero_ps(), (__m512)x);
+#else
+    const ivec lane = {LIST(BIT, 0)};
+    return vec_blend(x, -x, ((lane & mask) != 0));
+#endif
+}
+
+/* R vectors, ss apart in src and ds apart in dst, flipped by `bits` from bit j on where there are some; inner > 0: also
+ * the stages inside each vector. */
+static inline __attribute__((always_inline)) void SL_NAME(group)(
+    const int R, const int inner, const int scaled, const REAL *src, const uint8_t *bits, int64_t j, ptrdiff_t ss,
+    REAL *dst, ptrdiff_t ds, vec scale)
+{
+    MINUS_ONE;
 #define DECLARE(v) vec a##v = {0};
     SIXTEEN(DECLARE)
 #undef DECLARE
 #define LOAD(v)                                                                                                        \
     if (v < R) {                                                                                                       \
         a##v = vec_load(src + v * ss);                                                                                 \
+        if (bits)                                                                                                      \
+            a##v = SL_NAME(flip)(a##v, bits, j + v * LANES);                                                           \
         if (inner)                                                                                                     \
             a##v = SL_NAME(inside)(a##v, inner);                                                                       \
     }
@@ -80,7 +90,7 @@ static inline __attribute__((always_inline)) void SL_NAME(group)(
 #undef LOAD
 #define PAIR(u, v)                                                                                                     \
     if (v < R) {                                                                                                       \
-        const vec difference = a##u - a##v;                                                                            \
+        const vec difference = DIFFERENCE(a##u, a##v);                                                                 \
         a##u = a##u + a##v;                                                                                            \
         a##v = difference;                                                                                             \
     }
@@ -102,42 +112,21 @@ static inline __attribute__((always_inline)) void SL_NAME(group)(
 #define SIXTEENFOLD(CASE, ...)
 #endif
 
-/* The same for the columns that fill no vector: every row of `width` numbers from src to dst, then pair by pair. */
-static void SL_NAME(tail)(int R, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, int width, REAL scale)
-{
-    for (int r = 0; r < R; r++)
-        for (int j = 0; j < width; j++)
-            dst[r * ds + j] = src[r * ss + j];
-    for (int h = 1; h < R; h *= 2)
-        for (int r = 0; r < R; r++)
-            for (int j = 0; j < width && !(r & h); j++) {
-                const REAL a = dst[r * ds + j], b = dst[(r + h) * ds + j];
-                dst[r * ds + j] = a + b;
-                dst[(r + h) * ds + j] = a - b;
-            }
-    for (int r = 0; r < R; r++)
-        for (int j = 0; j < width; j++)
-            dst[r * ds + j] *= scale;
-}
-
-/* `bits` stages across 2^bits rows of `width` numbers. */
+/* `bits` stages across 2^bits rows of `width` numbers (whole vectors). */
 static void SL_NAME(pass)(
     int bits, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, int64_t width, int scaled, REAL by)
 {
     const vec scale = vec_set1(by);
-    int64_t j = 0;
 #define CASE(b, s)                                                                                                     \
     case 2 * b + s:                                                                                                    \
-        for (; j + LANES <= width; j += LANES)                                                                         \
-            SL_NAME(group)(1 << b, 0, s, src + j, ss, dst + j, ds, scale);                                             \
+        for (int64_t j = 0; j < width; j += LANES) \
+            SL_NAME(group)(1 << b, 0, s, src + j, NULL, 0, ss, dst + j, ds, scale); \
         break;
     switch (2 * bits + (scaled != 0)) {
         CASE(0, 0) CASE(1, 0) CASE(2, 0) CASE(3, 0) SIXTEENFOLD(CASE, 0)
         CASE(0, 1) CASE(1, 1) CASE(2, 1) CASE(3, 1) SIXTEENFOLD(CASE, 1)
     }
 #undef CASE
-    if (j < width)
-        SL_NAME(tail)(1 << bits, src + j, ss, dst + j, ds, (int)(width - j), scaled ? by : 1);
 }
 
 /* The first stages of `count` blocks of 2^bits vectors, one after the other. */
@@ -146,15 +135,31 @@ static void SL_NAME(first)(
 {
     const vec scale = vec_set1(by);
 #define CASE(b, i, s)                                                                                                  \
-    case 4 * b + 2 * s + i - 1:                                                                                        \
+    case 8 * b + 2 * i + s:                                                                                            \
         for (int64_t k = 0; k < count; k++)                                                                            \
-            SL_NAME(group)(1 << b, i, s, src + (k << b) * LANES, LANES, dst + (k << b) * LANES, LANES, scale);         \
+            SL_NAME(group)                                                                                             \
+            (1 << b, 1 << i, s, src + (k << b) * LANES, NULL, 0, LANES, dst + (k << b) * LANES, LANES, scale); \
         break;
-    switch (4 * bits + 2 * (scaled != 0) + inner - 1) {
-        CASE(0, 1, 0) CASE(1, 1, 0) CASE(2, 1, 0) CASE(3, 1, 0) SIXTEENFOLD(CASE, 1, 0)
-        CASE(0, 1, 1) CASE(1, 1, 1) CASE(2, 1, 1) CASE(3, 1, 1) SIXTEENFOLD(CASE, 1, 1)
-        CASE(0, 2, 0) CASE(1, 2, 0) CASE(2, 2, 0) CASE(3, 2, 0) SIXTEENFOLD(CASE, 2, 0)
-        CASE(0, 2, 1) CASE(1, 2, 1) CASE(2, 2, 1) CASE(3, 2, 1) SIXTEENFOLD(CASE, 2, 1)
+#define CASES(i, s) CASE(0, i, s) CASE(1, i, s) CASE(2, i, s) CASE(3, i, s) SIXTEENFOLD(CASE, i, s)
+    switch (8 * bits + 2 * fwht_log2(inner) + (scaled != 0)) {
+        CASES(0, 0) CASES(1, 0) CASES(2, 0) CASES(3, 0)
+        CASES(0, 1) CASES(1, 1) CASES(2, 1) CASES(3, 1)
+    }
+#undef CASES
+#undef CASE
+}
+
+/* The same for inner = 1 and no scale, of src flipped by bits. */
+static void SL_NAME(first_flipped)(int bits, const REAL *src, const uint8_t *flips, int64_t from, REAL *dst, int64_t n)
+{
+    const vec one = vec_set1(1);
+#define CASE(b, i)                                                                                                     \
+    case b:                                                                                                            \
+        for (int64_t k = 0; k < n; k += LANES << b)                                                                    \
+            SL_NAME(group)(1 << b, i, 0, src + k, flips, from + k, LANES, dst + k, LANES, one);                        \
+        break;
+    switch (bits) {
+        CASE(0, 1) CASE(1, 1) CASE(2, 1) CASE(3, 1) SIXTEENFOLD(CASE, 1)
     }
 #undef CASE
 }
@@ -176,10 +181,14 @@ static void SL_NAME(tiny)(const REAL *src, REAL *dst, int n, int inner, REAL sca
 }
 
 /* A row of LANES <= n numbers that fits in L1. */
-static void SL_NAME(block)(const REAL *src, REAL *dst, int64_t n, int inner, int scaled, REAL scale)
+static void SL_NAME(block)(
+    const REAL *src, const uint8_t *flips, int64_t from, REAL *dst, int64_t n, int inner, int scaled, REAL scale)
 {
     int left = fwht_log2(n / LANES), bits = left < MAX_BITS ? left : MAX_BITS;
-    SL_NAME(first)(bits, src, dst, n / LANES >> bits, inner, scaled && bits == left, scale);
+    if (flips)
+        SL_NAME(first_flipped)(bits, src, flips, from, dst, n);
+    else
+        SL_NAME(first)(bits, src, dst, n / LANES >> bits, inner, scaled && bits == left, scale);
     for (int64_t h = (int64_t)LANES << bits; h < n; h <<= bits) {
         left -= bits;
         const int passes = (left + MAX_BITS - 1) / MAX_BITS;
@@ -203,17 +212,18 @@ void SL_NAME(fwht_strip)(
         SL_NAME(pass)(3, dst + i * ds, part * ds, dst + i * ds, part * ds, width, scale != 1, scale);
 }
 
-static void SL_NAME(row)(const REAL *src, REAL *dst, int64_t n, int inner, REAL scale)
+static void SL_NAME(row)(
+    const REAL *src, const uint8_t *flips, int64_t from, REAL *dst, int64_t n, int inner, REAL scale)
 {
     const int64_t fits = FWHT_BLOCK / sizeof(REAL);
     if (n <= fits) {
-        SL_NAME(block)(src, dst, n, inner, scale != 1, scale);
+        SL_NAME(block)(src, flips, from, dst, n, inner, scale != 1, scale);
         return;
     }
     const int bits = n / fits < 8 ? fwht_log2(n / fits) : 3;
     const int64_t part = n >> bits;
     for (int64_t start = 0; start < n; start += part)
-        SL_NAME(row)(src + start, dst + start, part, inner, 1);
+        SL_NAME(row)(src + start, flips, from + start, dst + start, part, inner, 1);
     SL_NAME(pass)(bits, dst, part, dst, part, part, scale != 1, scale);
 }
 
@@ -227,6 +237,18 @@ void SL_NAME(fwht_rows)(
         SL_NAME(first)(fwht_log2(n / LANES), src, dst, rows, inner, scale != 1, scale);
     } else {
         for (int64_t r = 0; r < rows; r++)
-            SL_NAME(row)(src + r * src_step, dst + r * dst_step, n, inner, scale);
+            SL_NAME(row)(src + r * src_step, NULL, 0, dst + r * dst_step, n, inner, scale);
     }
+}
+
+void SL_NAME(fwht_flipped)(const REAL *src, const uint8_t *flips, REAL *dst, int64_t n)
+{
+    if (n >= LANES) {
+        SL_NAME(row)(src, flips, 0, dst, n, 1, 1);
+        return;
+    }
+    REAL x[LANES];
+    for (int i = 0; i < n; i++)
+        x[i] = flips[i >> 3] >> (i & 7) & 1 ? -src[i] : src[i];
+    SL_NAME(tiny)(x, dst, (int)n, 1, 1);
 }

@@ -2,5 +2,6 @@
 
 from sparsela.datasets._images import image_patches
 from sparsela.datasets._planted import make_sparse_signal
+from sparsela.datasets._text import load_wiki_paragraphs
 
-__all__ = ["image_patches", "make_sparse_signal"]
+__all__ = ["image_patches", "load_wiki_paragraphs", "make_sparse_signal"]

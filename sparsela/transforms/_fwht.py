@@ -71,10 +71,11 @@ def fwht(
 
     Notes
     -----
-    ``H_{pq} = (H_p ⊗ I_q)(I_p ⊗ H_q)``: each of the log₂ n stages is a sum and a difference of pairs. Several are
-    done between a load and a store, blocks in the L1 cache first and then across blocks, so that a long array is read
-    and written once or twice whatever n is. Stages run in one order whatever the layout: the bits of the answer depend
-    on the values alone. NaN and infinity spread over their row, as in any transform.
+    ``H_{pq} = (H_p ⊗ I_q)(I_p ⊗ H_q)``: each of the log₂ n stages is a sum and a difference of pairs. Several stages
+    are done between a load and a store, and what does not fit in a cache is cut into eighths until it does, so that
+    memory is read and written once for rows up to the size of the L2 cache and once more for eight times that. Stages
+    run in one order whatever the layout: the bits of the answer depend on the values alone. NaN and infinity spread
+    over their row, as in any transform.
 
     References
     ----------
@@ -219,7 +220,9 @@ def _run(X: np.ndarray, out: np.ndarray, scale: float, n_threads: int) -> None:
     outer, n, inner = out.shape
     size = out.itemsize
     if n == 1 or X.strides[1] == out.strides[1] == size:  # a row of pairs
-        pairs = [as_strided(a.real, (outer, 2 * n, inner), (a.strides[0], size // 2, a.strides[2])) for a in (X, out)]
+        pairs = [
+            as_strided(a.real, (outer, 2 * n, inner), (a.strides[0], size // 2, a.strides[2])) for a in (X, out)
+        ]
         kernel.transform(*pairs, 2, scale, n_threads)
     elif X.strides[2] == out.strides[2] == size:  # twice as many columns
         pairs = [as_strided(a.real, (outer, n, 2 * inner), (*a.strides[:2], size // 2)) for a in (X, out)]
