@@ -2,6 +2,7 @@
 #   X (n, m), D (K, m) unit rows, G (K, ld) padded with zeros to ld (a multiple of 64 bytes); C order, one dtype.
 #   k (n,) or (1,) int32, tol (n,) or (1,) float64 (ignored unless has_tol).
 #   shown (n, m) bytes, 0 where X is hidden (and zero), with Dt (m, ld) = D' padded; of length 0 where all of X is seen.
+#   given (n, ld): X D' padded with zeros, where a fast operator has computed it, overwritten; of length 0: one GEMM.
 #   Out: idx (n, k_max) int32, val (n, k_max), nnz (n,) int32, residuals (n,) float64 or empty.
 # Cost: 2 n m K + n K k (k + 1) flops. Chunks do not depend on the number of threads and each is done by one thread
 # (the caller holds BLAS to one), so neither do the bits. Called by coding._omp and dictionary.
@@ -39,13 +40,15 @@ cdef enum:
 
 def omp(const real[:, ::1] X, const real[:, ::1] D, const real[:, ::1] G, const real[:, ::1] Dt,
         const unsigned char[:, ::1] shown, const int32_t[::1] k, const double[::1] tol, bint has_tol, bint ormp,
-        int32_t[:, ::1] idx, real[:, ::1] val, int32_t[::1] nnz, double[::1] residuals, int n_threads):
+        int32_t[:, ::1] idx, real[:, ::1] val, int32_t[::1] nnz, double[::1] residuals, int n_threads, real[:, ::1] given):
     cdef Py_ssize_t n = X.shape[0], n_chunks = (n + CHUNK - 1) // CHUNK, chunk, start
     cdef int rows, failed = 0, t
+    cdef bint correlated = given.shape[0] > 0
     cdef omp_rows_t kernel = omp_rows_pick(real is double)
     cdef omp_problem pb
     cdef omp_workspace *spaces
     cdef real *buffers = NULL  # correlations of a chunk, one (CHUNK, ld) block a thread
+    cdef real *block_of
     cdef double *no_residuals = NULL
     cdef const unsigned char *mask = NULL
     cdef size_t block
@@ -68,9 +71,11 @@ def omp(const real[:, ::1] X, const real[:, ::1] D, const real[:, ::1] G, const 
         t = threadid()
         start = chunk * CHUNK
         rows = <int> min(CHUNK, n - start)
-        correlate(&X[start, 0], &D[0, 0], rows, pb.n_atoms, pb.n_features, pb.ld, buffers + t * block)
+        block_of = &given[start, 0] if correlated else buffers + t * block
+        if not correlated:
+            correlate(&X[start, 0], &D[0, 0], rows, pb.n_atoms, pb.n_features, pb.ld, block_of)
         failed |= kernel(
-            &pb, rows, &X[start, 0], buffers + t * block,
+            &pb, rows, &X[start, 0], block_of,
             mask + start * pb.n_features if mask != NULL else mask, &k[start * pb.k_step], &tol[start * pb.tol_step],
             &spaces[t], &idx[start, 0], &val[start, 0], &nnz[start], &residuals[start] if residuals.shape[0] else no_residuals)
     for t in range(n_threads):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg.blas import idamax
 from scipy.sparse import csr_array
@@ -147,8 +149,12 @@ def pursue(
     shown: np.ndarray | None = None,
     columns: np.ndarray | None = None,
     mixed: bool = False,
+    correlations: Callable[[np.ndarray], np.ndarray] | None = None,
 ):
-    """:func:`batch_omp` on checked input; of some columns of X, or of what `shown` (as X) shows of each signal."""
+    """:func:`batch_omp` on checked input; of some columns of X, or of what `shown` (as X) shows of each signal.
+
+    `correlations` gives ``block @ D.T`` where that is faster than one product of matrices.
+    """
     D, G, norms = atoms
     residuals = np.empty(X.shape[0] if return_residual else 0)
     bound = np.zeros(1) if tol is None else tol
@@ -162,7 +168,11 @@ def pursue(
             if shown is not None:
                 seen = np.ascontiguousarray(shown[rows]).view(np.uint8)
                 block = np.where(shown[rows], block, 0)
-            kernel.omp(block, D, G, Dt, seen, *rest)
+            given = np.zeros((0, 0), D.dtype)
+            if correlations is not None:
+                given = np.zeros((len(block), G.shape[1]), D.dtype)  # padded as the Gram matrix is
+                given[:, : len(D)] = correlations(block)
+            kernel.omp(block, D, G, Dt, seen, *rest, given)
 
     def code(rows, block, idx, val, nnz):
         here_k, here_tol = (a if a.size == 1 else a[rows] for a in (k, bound))

@@ -2,6 +2,7 @@
 
 - :class:`OnlineDictionaryLearning`: mini-batches and the lasso (or matching pursuit); for streams and large data.
 - :class:`KSVD`, :class:`MOD`: k-sparse codes by matching pursuit; atoms one by one, or all at once by least squares.
+- :class:`FastDictionaryLearning`: atoms that are a product of sparse factors, a fast transform learned from signals.
 - :class:`MaskedDictionaryLearning`: predict hidden coordinates; for noisy signals and more atoms than there are.
 - :class:`BinarySparseCoding`, :class:`TernarySparseCoding`, :class:`DiscreteSparseCoding`,
   :class:`MaximalCausesAnalysis`, :class:`SpikeSlabSparseCoding`: generative models with learned sparsity and noise,
@@ -13,6 +14,7 @@
 from sparsela.dictionary._calibrated import CalibratedFactorization, calibrated_factorization
 from sparsela.dictionary._compare import match_atoms, mutual_coherence, recovery_distance, recovery_rate
 from sparsela.dictionary._discrete import BinarySparseCoding, DiscreteSparseCoding, TernarySparseCoding
+from sparsela.dictionary._fast import FastDictionaryLearning
 from sparsela.dictionary._ksvd import KSVD
 from sparsela.dictionary._masked import MaskedDictionaryLearning
 from sparsela.dictionary._maximal import MaximalCausesAnalysis
@@ -26,6 +28,7 @@ __all__ = [
     "BinarySparseCoding",
     "CalibratedFactorization",
     "DiscreteSparseCoding",
+    "FastDictionaryLearning",
     "MaskedDictionaryLearning",
     "MaximalCausesAnalysis",
     "OnlineDictionaryLearning",

@@ -16,6 +16,7 @@ from sparsela._core.progress import iterate
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_positive
 from sparsela.transforms import _sets
+from sparsela.transforms import _sets_counted as counted
 from sparsela.transforms._matrices import Factor, as_factor
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult, supports_of
@@ -23,8 +24,8 @@ from sparsela.transforms._sweep import Rule, Sweeper, pack
 
 ORDERS = ("right-to-left", "left-to-right")
 SUPPORT_SETS = (  # a support and nothing else: values may be refitted over it
-    _sets.Sp, _sets.SpLin, _sets.SpCol, _sets.SpLinCol, _sets.SkPerm, _sets.SpTriu, _sets.Supp, _sets.BlockDiag,
-    _sets.Kronecker, _sets.Identity,
+    counted.Sp, counted.SpLin, counted.SpCol, counted.SpLinCol, counted.SkPerm, counted.SpTriu,
+    _sets.Supp, _sets.BlockDiag, _sets.Kronecker, _sets.Identity,
 )  # fmt: skip
 
 
@@ -284,7 +285,7 @@ def _rule(rule, fixed: bool, flipped: bool) -> Rule:
         return np.ascontiguousarray(rule._project(np.ascontiguousarray(M.T)).T) if flipped else rule._project(M)
 
     refit = isinstance(rule, SUPPORT_SETS) and not rule.nonneg
-    return Rule(project, rule.normalize, refit, not isinstance(rule, _sets.SpLinCol), fixed)
+    return Rule(project, rule.normalize, refit, not isinstance(rule, counted.SpLinCol), fixed)
 
 
 def _flip(parts: list[Factor]) -> list[Factor]:

@@ -20,6 +20,7 @@ of 1e-15 no longer factorizes.
 from __future__ import annotations
 
 from sparsela.transforms import _sets
+from sparsela.transforms import _sets_counted as counted
 from sparsela.transforms._sets import ProjectionSet
 
 __all__ = [
@@ -67,7 +68,7 @@ def sp(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
     array([[ 3.,  0.],
            [-2.,  0.]])
     """
-    return _sets.Sp(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.Sp(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def splin(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -93,7 +94,7 @@ def splin(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet
     array([[ 3.,  0.],
            [-2.,  0.]])
     """
-    return _sets.SpLin(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SpLin(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def spcol(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -119,7 +120,7 @@ def spcol(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet
     array([[3., 0.],
            [0., 2.]])
     """
-    return _sets.SpCol(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SpCol(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def splincol(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -145,7 +146,7 @@ def splincol(k: int, normalize: bool = True, nonneg: bool = False) -> Projection
     array([[3., 2.],
            [2., 0.]])
     """
-    return _sets.SpLinCol(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SpLinCol(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def skperm(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -171,7 +172,7 @@ def skperm(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSe
     array([[0. , 2.5],
            [2.5, 0. ]])
     """
-    return _sets.SkPerm(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SkPerm(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def supp(mask: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -267,7 +268,7 @@ def sptriu(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSe
     array([[0., 2.],
            [0., 0.]])
     """
-    return _sets.SpTriu(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SpTriu(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def sptril(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -293,7 +294,7 @@ def sptril(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSe
     array([[0., 0.],
            [9., 0.]])
     """
-    return _sets.SpTril(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SpTril(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def spsymm(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -319,7 +320,7 @@ def spsymm(k: int, normalize: bool = True, nonneg: bool = False) -> ProjectionSe
     array([[0., 3.],
            [3., 0.]])
     """
-    return _sets.SpSymm(normalize=normalize, nonneg=nonneg, k=k)
+    return counted.SpSymm(normalize=normalize, nonneg=nonneg, k=k)
 
 
 def normcol(s: float = 1.0, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:

@@ -1,6 +1,7 @@
 """Slices, norms, pruning and files of an operator."""
 
 import copy
+import functools
 import pickle
 import zipfile
 
@@ -105,11 +106,17 @@ def test_left_right_astype_copy_and_optimize(seed, dtype):
     assert double.dtype == np.result_type(dtype, np.float64)
     close(A.copy().toarray(), D, dtype)
     close(A.optimize(3).toarray(), D, dtype)
-    out = np.empty_like(D)
+    out = np.empty(D.shape, dtype)
     assert A.toarray(out) is out
     close(out, D, dtype)
-    for csr, dense in zip(A.factors_as("csr"), A.factors_as("dense"), strict=True):
-        np.testing.assert_array_equal(csr.toarray(), dense)
+    csr, dense = A.factors_as("csr"), A.factors_as("dense")
+    assert all(isinstance(factor, sp.csr_array) for factor in csr)
+    for factor, array in zip(csr, dense, strict=True):
+        np.testing.assert_array_equal(factor.toarray(), array)
+    product = functools.reduce(np.matmul, [array.astype(D.dtype) for array in dense])
+    close(A.scale * product, D, "float64")  # the factors themselves, not only their likeness to each other
+    with pytest.raises(ValueError, match="format must be 'csr' or 'dense', got 'coo'"):
+        A.factors_as("coo")
 
 
 def test_optimize_merges_what_is_faster_merged():
