@@ -80,9 +80,7 @@ class StreamingSketch(BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self, n_components=256, *, kind="sparse_embedding", n_nonzeros=8, density=None, random_state=None
-    ):
+    def __init__(self, n_components=256, *, kind="sparse_embedding", n_nonzeros=8, density=None, random_state=None):
         self.n_components = n_components
         self.kind = kind
         self.n_nonzeros = n_nonzeros

@@ -220,9 +220,7 @@ def _run(X: np.ndarray, out: np.ndarray, scale: float, n_threads: int) -> None:
     outer, n, inner = out.shape
     size = out.itemsize
     if n == 1 or X.strides[1] == out.strides[1] == size:  # a row of pairs
-        pairs = [
-            as_strided(a.real, (outer, 2 * n, inner), (a.strides[0], size // 2, a.strides[2])) for a in (X, out)
-        ]
+        pairs = [as_strided(a.real, (outer, 2 * n, inner), (a.strides[0], size // 2, a.strides[2])) for a in (X, out)]
         kernel.transform(*pairs, 2, scale, n_threads)
     elif X.strides[2] == out.strides[2] == size:  # twice as many columns
         pairs = [as_strided(a.real, (outer, n, 2 * inner), (*a.strides[:2], size // 2)) for a in (X, out)]
