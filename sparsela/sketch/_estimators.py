@@ -100,6 +100,13 @@ class FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Returns
         -------
         ndarray of shape (n_samples, n_components_)
+
+        Raises
+        ------
+        ValueError
+            If X has NaN or infinity, unless scikit-learn's ``assume_finite`` is set. In dense data they are looked for
+            in the sketch, which every number reaches and which is smaller; X is searched for them when one is there, or
+            beforehand where a column of S may be empty. No sketch of such data is returned.
         """
         check_is_fitted(self)
         late = not (issparse(X) or self.operator_._drawn.blind)  # NaN and infinity reach Y: look there, it is smaller
