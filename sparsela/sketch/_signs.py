@@ -20,7 +20,7 @@ from sparsela._ext import signs as kernel
 from sparsela.sketch._inputs import csr_parts, refuse, row_blocks, threads
 
 TABLE = 1 << 22  # columns whose entries are kept for the feature axis
-IDS = 1 << 16  # ids that are written out at a time
+IDS = 1 << 14  # columns that are drawn at a time into a table
 ENTRIES = 1 << 24  # entries of random signs that are kept or drawn at a time
 ALL = np.empty(0, np.int64)  # start: every column has z entries
 NONE = np.empty(0, np.int32)  # entries: drawn when they are met
@@ -74,9 +74,9 @@ class SignSketch:
         d, z = self.n_features, self.drawn.z
         if not z:
             return self.drawn.entries(np.arange(d))
-        out = np.empty(d * z, np.int32)
-        for first in range(0, d, IDS):  # the ids of all columns would take more memory than CountSketch's entries
-            ids = np.arange(first, min(d, first + IDS))
+        out, step = np.empty(d * z, np.int32), max(1, IDS // z)
+        for first in range(0, d, step):  # the ids of all columns would take more memory than CountSketch's entries
+            ids = np.arange(first, min(d, first + step))
             out[first * z : (first + len(ids)) * z] = self.drawn.entries(ids)[1]
         return ALL, out
 
@@ -116,7 +116,7 @@ class SignSketch:
 
     def axis0(self, X, ids: np.ndarray, out: np.ndarray) -> None:
         """out += S[:, ids] X, for real X."""
-        step = IDS if self.drawn.z else max(1, min(IDS, self.chunk))
+        step = 1 << 16 if self.drawn.z else max(1, min(1 << 16, self.chunk))
         parts = csr_parts(X) if sp.issparse(X) else None
         for first in range(0, len(ids), step):
             rows = slice(first, min(len(ids), first + step))
