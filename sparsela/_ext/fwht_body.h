@@ -112,14 +112,38 @@ static inline __attribute__((always_inline)) void SL_NAME(group)(
 #define SIXTEENFOLD(CASE, ...)
 #endif
 
+/* Numbers before the first whole vector of each of the rows of a pass that starts at a multiple of the vector's size. An
+ * array of NumPy starts anywhere, and a vector that crosses a line of the cache is two accesses (a pass beyond L1 is 1.3
+ * times as fast without them). 0 where there is nothing to gain: narrow rows, and rows that are not alike. */
+#undef EDGE_FROM
+#define EDGE_FROM ((ITEM_BITS == 3 ? 16 : 64) * LANES) /* width at which they were seen to pay */
+static inline int64_t SL_NAME(astray)(const REAL *src, ptrdiff_t ss, const REAL *dst, ptrdiff_t ds, int64_t width)
+{
+    const uintptr_t at = (uintptr_t)dst % SL_WIDTH;
+    if (width < EDGE_FROM || (uintptr_t)src % SL_WIDTH != at || ss % LANES || ds % LANES || at % sizeof(REAL))
+        return 0;
+    return at ? (int64_t)((SL_WIDTH - at) / sizeof(REAL)) : 0;
+}
+
 /* `bits` stages across 2^bits rows of `width` numbers (whole vectors). */
 static void SL_NAME(pass)(
     int bits, const REAL *src, ptrdiff_t ss, REAL *dst, ptrdiff_t ds, int64_t width, int scaled, REAL by)
 {
     const vec scale = vec_set1(by);
+    const int64_t head = SL_NAME(astray)(src, ss, dst, ds, width), end = head ? width - LANES + head : width;
+    if (head) { /* both ends of the rows are one vector */
+        REAL edge[LANES << MAX_BITS] __attribute__((aligned(SL_WIDTH))) = {0};
+        for (int r = 0; r < 1 << bits; r++)
+            for (int i = 0; i < LANES; i++)
+                edge[r * LANES + i] = src[r * ss + (i < head ? i : width - LANES + i)];
+        SL_NAME(pass)(bits, edge, LANES, edge, LANES, LANES, scaled, by);
+        for (int r = 0; r < 1 << bits; r++)
+            for (int i = 0; i < LANES; i++)
+                dst[r * ds + (i < head ? i : width - LANES + i)] = edge[r * LANES + i];
+    }
 #define CASE(b, s)                                                                                                     \
     case 2 * b + s:                                                                                                    \
-        for (int64_t j = 0; j < width; j += LANES) \
+        for (int64_t j = head; j < end; j += LANES) \
             SL_NAME(group)(1 << b, 0, s, src + j, NULL, 0, ss, dst + j, ds, scale); \
         break;
     switch (2 * bits + (scaled != 0)) {

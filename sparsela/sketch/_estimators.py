@@ -25,12 +25,12 @@ _FIT = """
     seed_ : int
         What was drawn from `random_state`: the sketch can be drawn again from it, anywhere.
     operator_ : SketchOperator
-        The sketch S itself, of shape (n_components_, n_features_in_).
-    components_ : ndarray or csr_array of shape (n_components_, n_features_in_)
+        The sketch S itself, of shape (n_components, n_features).
+    components_ : ndarray or csr_array of shape (n_components, n_features)
         S written out when it is asked for, sparse where S is.
     n_features_in_ : int
         Features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X has strings as names of its columns."""
 
 
@@ -99,7 +99,14 @@ class FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components_)
+        ndarray of shape (n_samples, n_components)
+
+        Raises
+        ------
+        ValueError
+            If X has NaN or infinity, unless scikit-learn's ``assume_finite`` is set. In dense data they are looked for
+            in the sketch, which every number reaches and which is smaller; X is searched for them when one is there, or
+            beforehand where a column of S may be empty. No sketch of such data is returned.
         """
         check_is_fitted(self)
         late = not (issparse(X) or self.operator_._drawn.blind)  # NaN and infinity reach Y: look there, it is smaller
@@ -117,12 +124,12 @@ class FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Parameters
         ----------
-        Y : ndarray of shape (n_samples, n_components_)
+        Y : ndarray of shape (n_samples, n_components)
             Sketches.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_in_)
+        ndarray of shape (n_samples, n_features)
         """
         check_is_fitted(self)
         return self.operator_.adjoint(Y)
@@ -178,12 +185,12 @@ class _Invertible:
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_components_)
+        X : ndarray of shape (n_samples, n_components)
             Sketches.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_in_)
+        ndarray of shape (n_samples, n_features)
             Of smallest norm among those with the sketch X. An SVD of S: O(n_features n_components²).
         """
         from scipy.linalg import pinv

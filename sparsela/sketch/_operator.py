@@ -238,6 +238,13 @@ class SketchOperator(LinearOperator):
         -------
         ndarray of shape (n, n_components) or (n_components, m)
             `out`, or a new array.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has NaN or infinity or another shape, or `out` does not fit. Dense X is searched for NaN before
+            anything is written to `out`; without `out` the look may be at the new sketch instead, which every number of
+            X reaches and which is smaller; it is then not returned.
         """
         axis = _check_axis(axis)
         late = out is None and not self._drawn.blind
@@ -368,7 +375,8 @@ def sketch(
     Raises
     ------
     ValueError, TypeError
-        If A has NaN or infinity or no two dimensions, an id is negative, or a size or parameter is out of range.
+        If A has NaN or infinity (dense A: looked for in the sketch, which they reach, where that is smaller) or no two
+        dimensions, an id is negative, or a size or parameter is out of range.
 
     See Also
     --------

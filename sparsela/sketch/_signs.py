@@ -20,6 +20,7 @@ from sparsela._ext import signs as kernel
 from sparsela.sketch._inputs import csr_parts, refuse, row_blocks, threads
 
 TABLE = 1 << 22  # columns whose entries are kept for the feature axis
+IDS = 1 << 14  # columns that are drawn at a time into a table
 ENTRIES = 1 << 24  # entries of random signs that are kept or drawn at a time
 ALL = np.empty(0, np.int64)  # start: every column has z entries
 NONE = np.empty(0, np.int32)  # entries: drawn when they are met
@@ -70,7 +71,14 @@ class SignSketch:
 
     @cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.drawn.entries(np.arange(self.n_features))
+        d, z = self.n_features, self.drawn.z
+        if not z:
+            return self.drawn.entries(np.arange(d))
+        out, step = np.empty(d * z, np.int32), max(1, IDS // z)
+        for first in range(0, d, step):  # the ids of all columns would take more memory than CountSketch's entries
+            ids = np.arange(first, min(d, first + step))
+            out[first * z : (first + len(ids)) * z] = self.drawn.entries(ids)[1]
+        return ALL, out
 
     def _panels(self):
         """Slices of the features, with the entries of their columns."""

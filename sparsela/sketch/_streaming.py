@@ -35,7 +35,7 @@ class StreamingSketch(BaseEstimator):
 
     Attributes
     ----------
-    sketch_ : ndarray of shape (n_components, n_features_in_)
+    sketch_ : ndarray of shape (n_components, n_features)
         S X of all that was seen, in the dtype of the first part.
     sketch_y_ : ndarray of shape (n_components,) or (n_components, n_targets)
         S y, if y was given.
@@ -97,7 +97,7 @@ class StreamingSketch(BaseEstimator):
         y : ndarray of shape (n,) or (n, n_targets), optional
             What goes with the rows, sketched by the same S; to be given always or never.
         row_indices : array_like of int of shape (n,), optional
-            Ids of the rows, at least 0; equal ids add. Default: n_rows_seen_, n_rows_seen_ + 1, …
+            Ids of the rows, at least 0; equal ids add. Default: ``n_rows_seen_``, ``n_rows_seen_ + 1``, …
 
         Returns
         -------

@@ -1,16 +1,23 @@
+import tracemalloc
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn import config_context
 from sklearn.exceptions import DataDimensionalityWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
 
+from sparsela.datasets import load_wiki_paragraphs
 from sparsela.sketch import (
     SRHT,
     CountSketch,
     FastJL,
     GaussianSketch,
+    SketchOperator,
     SparseEmbedding,
     SparseSignSketch,
+    StreamingSketch,
     johnson_lindenstrauss_min_dim,
     sketch,
 )
@@ -56,23 +63,69 @@ def test_length_from_the_number_of_samples(cls):
 
 
 @every
-def test_nan_is_found_wherever_one_looks_for_it(cls):
-    est = cls(32, random_state=3).fit(X)
-    for value, word in ((np.nan, "NaN"), (np.inf, "infinity")):
-        for place in ((0, 0), (49, 399), (17, 200)):
-            bad = X.copy()
-            bad[place] = value
-            for data in (bad, sp.csr_array(bad)):
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
+def test_nan_is_refused_wherever_it_is_and_nothing_changes(cls, value, word):
+    kind, est = KINDS[cls], cls(32, random_state=3).fit(X)
+    given = {"n_points": 50} if kind == "fast_jl" else {}
+    S, rows = (SketchOperator(kind, 32, n, random_state=3, **given) for n in (400, 50))
+    for place in ((0, 0), (49, 399), (17, 200)):
+        bad = X.copy()
+        bad[place] = value
+        kept, sparse = bad.copy(), sp.csr_array(bad)
+        for data in (bad, bad.astype(np.float32), np.asfortranarray(bad), sparse, sparse.tocsc()):
+            for call in (
+                est.transform,
+                cls(32, random_state=3).fit,
+                partial(sketch, n_components=16, kind=kind, axis=1),
+            ):
                 with pytest.raises(ValueError, match=f"contains {word}"):
-                    est.transform(data)
-            for axis in (0, 1):
+                    call(data)
+            with pytest.raises(ValueError, match=f"contains {word}"):
+                sketch(data, 16, kind=kind, axis=0)
+            with pytest.raises(ValueError, match=f"contains {word}"):
+                S.apply(data)
+            for operator, axis, shape in ((S, -1, (50, 32)), (rows, 0, (32, 400))):
+                out = np.full(shape, 7, data.dtype)
+                for accumulate in (False, True):
+                    with pytest.raises(ValueError, match=f"contains {word}"):
+                        operator.apply(data, axis, out=out, accumulate=accumulate)
+                assert (out == 7).all()
+        np.testing.assert_array_equal(bad, kept)
+        if kind not in ("srht", "fast_jl"):
+            stream = StreamingSketch(16, kind=kind, density=0.1 if kind == "sparse_sign" else None, random_state=0)
+            stream.partial_fit(X)
+            before = stream.sketch_.copy()
+            for data in (bad, sparse):
                 with pytest.raises(ValueError, match=f"contains {word}"):
-                    sketch(bad, 16, kind=KINDS[cls], axis=axis, random_state=0)
+                    stream.partial_fit(data)
+            with pytest.raises(ValueError, match=f"contains {word}"):
+                stream.update(3, bad[place[0]])
+            np.testing.assert_array_equal(stream.sketch_, before)
+            assert stream.n_rows_seen_ == 50
+
+
+def test_assume_finite_and_sums_that_overflow():
     with config_context(assume_finite=True):
         assert np.isnan(CountSketch(32, random_state=3).fit(X).transform(X * np.nan)).any()
     huge = np.full((3, 400), 1e308)
-    with np.errstate(all="ignore"):
-        est.transform(huge)  # finite data whose sums overflow are not refused
+    for cls in KINDS:
+        est = cls(32, random_state=3).fit(X)
+        with np.errstate(all="ignore"):
+            est.transform(huge)  # finite data whose sums overflow are not refused
+
+
+@pytest.mark.slow
+def test_text_of_400_000_columns_takes_its_sketch_and_two_megabytes():
+    pytest.importorskip("gensim")
+    text = TfidfVectorizer(ngram_range=(1, 2)).fit_transform(load_wiki_paragraphs())
+    assert text.shape[1] > 200_000
+    CountSketch(512, random_state=1).fit_transform(text[:2])
+    tracemalloc.start()
+    Y = CountSketch(512, random_state=0).fit_transform(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert Y.shape == (text.shape[0], 512)
+    assert peak < Y.nbytes + 2**21
 
 
 @pytest.mark.parametrize(
