@@ -39,7 +39,9 @@ numpydoc_class_members_toctree = False
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "subsection_order": ExplicitOrder(["examples/coding", "examples/dictionary", "examples/transforms", "examples/sketch"]),
+    "subsection_order": ExplicitOrder(
+        [f"examples/{room}" for room in ("coding", "dictionary", "transforms", "sketch")]
+    ),
     "within_subsection_order": "ExampleTitleSortKey",
     "thumbnail_size": (640, 400),
     "doc_module": ("sparsela",),

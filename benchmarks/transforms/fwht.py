@@ -1,9 +1,9 @@
 """The fast Walsh–Hadamard transform.
 
-2²⁴ numbers, in place, unnormalised, one thread, as rows (the last axis) and as columns (axis 0 of an array in C order) of
-length 2⁴ to 2²², against fht-cpu. It has no transform of columns: it copies them to Fortran order and back. The floor is
-one pass over the array in place, ``np.negative(X, out=X)``: one read and one write of memory. pyfaust multiplies by its
-factors of the Hadamard matrix. The bars are 1 on rows (0.9 for a single row of 2²⁰) and 4 on columns.
+2²⁴ numbers, in place, unnormalised, one thread, as rows (the last axis) and as columns (axis 0 of an array in C order),
+of length 2⁴ to 2²², against fht-cpu. It has no transform of columns: it copies them to Fortran order and back. The
+floor is one pass over the array in place, ``np.negative(X, out=X)``: one read and one write of memory. pyfaust
+multiplies by its factors of the Hadamard matrix. The bars are 1 on rows (0.9 for a single row of 2²⁰) and 4 on columns.
 """
 
 import warnings

@@ -2,10 +2,10 @@
 #   X and out: equal shapes, float32 or float64, any strides that are whole numbers of items; X may be out, but must not
 #   overlap it otherwise. pairs = 2 (unit stride along n): the entries along n are pairs of numbers (complex).
 # Method and cost are in fwht_kernel.h. Rows (unit stride along n), strips of columns (unit stride along inner) or, what
-# fills no vector and in any other layout, one line at a time through a scratch. Threads share out rows, strips or lines; a
-# row of LONG numbers or more is shared out itself, PARTS of it at a time and then ranges of columns across them. Every
-# number is made by one thread in one order: the bits do not depend on their number. Called by transforms._fwht, and
-# through fwht.pxd by srht.pyx.
+# fills no vector and in any other layout, one line at a time through a scratch. Threads share out rows, strips or
+# lines; a row of LONG numbers or more is shared out itself, PARTS of it at a time and then ranges of columns across
+# them. Every number is made by one thread in one order: the bits do not depend on their number. Called by
+# transforms._fwht, and through fwht.pxd by srht.pyx.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t, uint8_t

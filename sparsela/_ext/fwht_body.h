@@ -119,8 +119,8 @@ static void SL_NAME(pass)(
     const vec scale = vec_set1(by);
 #define CASE(b, s)                                                                                                     \
     case 2 * b + s:                                                                                                    \
-        for (int64_t j = 0; j < width; j += LANES)                                                                       \
-            SL_NAME(group)(1 << b, 0, s, src + j, NULL, 0, ss, dst + j, ds, scale);                                             \
+        for (int64_t j = 0; j < width; j += LANES) \
+            SL_NAME(group)(1 << b, 0, s, src + j, NULL, 0, ss, dst + j, ds, scale); \
         break;
     switch (2 * bits + (scaled != 0)) {
         CASE(0, 0) CASE(1, 0) CASE(2, 0) CASE(3, 0) SIXTEENFOLD(CASE, 0)
@@ -138,7 +138,7 @@ static void SL_NAME(first)(
     case 8 * b + 2 * i + s:                                                                                            \
         for (int64_t k = 0; k < count; k++)                                                                            \
             SL_NAME(group)                                                                                             \
-            (1 << b, 1 << i, s, src + (k << b) * LANES, NULL, 0, LANES, dst + (k << b) * LANES, LANES, scale);            \
+            (1 << b, 1 << i, s, src + (k << b) * LANES, NULL, 0, LANES, dst + (k << b) * LANES, LANES, scale); \
         break;
 #define CASES(i, s) CASE(0, i, s) CASE(1, i, s) CASE(2, i, s) CASE(3, i, s) SIXTEENFOLD(CASE, i, s)
     switch (8 * bits + 2 * fwht_log2(inner) + (scaled != 0)) {

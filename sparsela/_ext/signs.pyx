@@ -1,12 +1,12 @@
 # Sketches by a sparse matrix of signs S (k, d): its columns are drawn by id, products with it are stored or added.
-#   Columns: entries int32 = 2 row + (sign < 0), k < 2^30; column j is entries[start[j] : start[j + 1]], or with an empty
-#   start entries[j z : (j + 1) z]; every entry counts `scale`. Definitions of the draws are in sketch/_signs.py.
-#   Dense X: rows contiguous, any distance apart; out C order. float32 or float64, one dtype a call.
-#   CSR X: any order within a row, repeated entries add; indptr and indices of one type. An index out of range or an indptr
-#   that descends is seen before it is used: the answer is then 1 and out is not to be trusted, else 0.
+#   Columns: entries int32 = 2 row + (sign < 0), k < 2^30; column j is entries[start[j] : start[j + 1]], or with an
+#   empty start entries[j z : (j + 1) z]; every entry counts `scale`. Definitions of the draws are in sketch/_signs.py.
+#   Dense X: rows contiguous, any distance apart; out C order. float32 or float64, one dtype a call. CSR X: any order
+#   within a row, repeated entries add; indptr and indices of one type. An index out of range or an indptr that
+#   descends is seen before it is used: the answer is then 1 and out is not to be trusted, else 0.
 # A row of X with d numbers costs nnz(S) additions, a sparse one nnz / d of that. Threads share out rows of X (products
-# along rows), columns (dense X along its first axis) or rows of out (CSR along its first axis), so each number of out is
-# a sum in one order: the bits do not depend on their number. Called by sketch._signs and sketch._tensor.
+# along rows), columns (dense X along its first axis) or rows of out (CSR along its first axis), so each number of out
+# is a sum in one order: the bits do not depend on their number. Called by sketch._signs and sketch._tensor.
 
 from cython.parallel cimport prange, threadid
 from libc.math cimport log, log1p

@@ -1,11 +1,13 @@
-# Sketches through a Hadamard transform: signs, transform of length D, then some entries (SRHT) or a sparse matrix (FastJL).
-#   flips: D bits, two bytes at least, set where the sign of an entry is flipped; D a power of two >= d. With start empty entry r of the result is entry cols[r] of the transform, else
-#   sum_t vals[t] (entry cols[t]), t in [start[r], start[r + 1]). The result is multiplied by scale and stored in out, or added with add.
-#   Dense X: rows contiguous, any distance apart; out C order. CSR X: repeated entries add; an index out of range is seen
-#   before it is used: the answer is then 1, else 0. float32 or float64, one dtype a call.
-# A row costs D log2 D additions and the sparse product, whatever its own zeros; the transform is never written to memory:
-# it lives in a scratch of D numbers (rows) or D x PANEL (axis 0), one a thread. Threads share out rows or panels: the
-# bits do not depend on their number. Called by sketch._hadamard.
+# Sketches through a Hadamard transform: signs, transform of length D, then some entries (SRHT) or a sparse matrix
+# (FastJL).
+#   flips: D bits, two bytes at least, set where the sign of an entry is flipped; D a power of two >= d. With start
+#   empty entry r of the result is entry cols[r] of the transform, else sum_t vals[t] (entry cols[t]), t in
+#   [start[r], start[r + 1]). The result is multiplied by scale and stored in out, or added with add.
+#   Dense X: rows contiguous, any distance apart; out C order. CSR X: repeated entries add; an index out of range is
+#   seen before it is used: the answer is then 1, else 0. float32 or float64, one dtype a call.
+# A row costs D log2 D additions and the sparse product, whatever its own zeros; the transform is never written to
+# memory: it lives in a scratch of D numbers (rows) or D x PANEL (axis 0), one a thread. Threads share out rows or
+# panels: the bits do not depend on their number. Called by sketch._hadamard.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -105,7 +107,8 @@ cdef int sparse_row(const index *indices, const real *data, Py_ssize_t nnz, cons
 
 
 def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] data, Py_ssize_t d,
-             const uint8_t[::1] flips, Py_ssize_t D, const int64_t[::1] cols, const real[::1] vals, const int64_t[::1] start, double scale,
+             const uint8_t[::1] flips, Py_ssize_t D, const int64_t[::1] cols, const real[::1] vals,
+             const int64_t[::1] start, double scale,
              bint add, real[:, ::1] out, int n_threads):
     """out (n, k) = X S', or += with add."""
     cdef Py_ssize_t n = out.shape[0], k = out.shape[1], nnz = indices.shape[0], i

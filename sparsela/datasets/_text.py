@@ -49,6 +49,11 @@ def load_wiki_paragraphs() -> list[str]:
     -----
     Nothing is downloaded; gensim is not imported, its file is read.
 
+    References
+    ----------
+    R. Řehůřek, P. Sojka. Software framework for topic modelling with large corpora. LREC workshop on new challenges for
+    NLP frameworks, 2010. The text is Wikipedia's, CC BY-SA.
+
     Examples
     --------
     >>> from sparsela.datasets import load_wiki_paragraphs

@@ -15,7 +15,8 @@ machines, add up to the sketch of the whole.
 
 from sparsela._core.random import uniform_hash
 from sparsela.sketch._dimensions import fast_jl_density, johnson_lindenstrauss_min_dim, sketch_size
-from sparsela.sketch._estimators import SRHT, CountSketch, FastJL, GaussianSketch, SparseEmbedding, SparseSignSketch
+from sparsela.sketch._estimators import CountSketch, GaussianSketch, SparseEmbedding, SparseSignSketch
+from sparsela.sketch._fast import SRHT, FastJL
 from sparsela.sketch._operator import SketchOperator, sketch
 from sparsela.sketch._streaming import StreamingSketch
 from sparsela.sketch._tensor import TensorSketch, kronecker_sketch

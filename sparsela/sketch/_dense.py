@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -76,7 +75,11 @@ class DenseSketch:
             X = X.tocsc()
         for columns, St in self._panels(X.dtype):
             panel = X if St.shape[0] == d else X[:, columns]
-            in_blocks(lambda part, panel=panel, St=St: _add(out[part], panel[part] @ St), len(out), ROWS, X.shape[1] * k)
+
+            def work(part, panel=panel, St=St):
+                out[part] += panel[part] @ St
+
+            in_blocks(work, len(out), ROWS, X.shape[1] * k)
 
     def axis0(self, X, ids: np.ndarray, out: np.ndarray) -> None:
         """out += S[:, ids] X, for real X."""
@@ -86,11 +89,13 @@ class DenseSketch:
             rows = slice(first, first + PANEL)
             St = self.drawn.columns(ids[rows], X.dtype)
             if sp.issparse(X):
-                out += (X[rows].T @ St).T
+                out[...] += (X[rows].T @ St).T
                 continue
-            in_blocks(
-                lambda part, St=St, rows=rows: _add(out[:, part], St.T @ X[rows, part]), out.shape[1], 1024, St.size
-            )
+
+            def work(part, St=St, rows=rows):
+                out[:, part] += St.T @ X[rows, part]
+
+            in_blocks(work, out.shape[1], 1024, St.size)
 
     def columns(self, ids: np.ndarray, dtype=np.float64) -> np.ndarray:
         return self.drawn.columns(ids, np.dtype(dtype)).T
@@ -104,10 +109,6 @@ class DenseSketch:
 
     def __getstate__(self):
         return {**self.__dict__, "_kept": {}}  # it can be drawn again
-
-
-def _add(out: np.ndarray, more) -> None:
-    out += more
 
 
 def in_blocks(work: Callable[[slice], None], n: int, step: int, cost: int) -> None:

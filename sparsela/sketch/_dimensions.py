@@ -200,7 +200,7 @@ def sketch_size(
         return _gaussian_norm_size(eps, delta)
     variance = _largest_variance(kind, density, length)
     if goal == "product" and variance > 2:
-        raise ValueError(f"no bound is proved for a product and kind {kind!r} of density {density}: its variance is above 2")
+        raise ValueError(f"no bound is proved for a product, {kind!r} and density {density}: its variance is above 2")
     return math.ceil(variance / (eps**2 * delta) * (1 - 1e-15))
 
 
@@ -235,7 +235,7 @@ def _subspace_size(kind: str, eps: float | None, delta: float, rank: int | None,
     r = check_count(rank, "rank")
     if kind == "srht":
         if eps is not None:
-            raise ValueError(f"eps must be None for 'srht': its band is fixed, singular values in [0.40, 1.48], got {eps}")
+            raise ValueError(f"eps must be None for 'srht': its band is fixed, [0.40, 1.48], got {eps}")
         n = _needed(length, "length", "srht")
         return max(r, math.ceil(4 * (math.sqrt(r) + math.sqrt(8 * math.log(r * n))) ** 2 * math.log(r)))
     if kind not in ("gaussian", "countsketch"):

@@ -1,8 +1,8 @@
-"""Sketches through the Hadamard transform: sampled entries of it (SRHT), or a sparse Gaussian matrix behind it (FastJL).
+"""Sketches through the Hadamard transform: sampled entries of it (SRHT), or a sparse matrix behind it (FastJL).
 
-Random signs (stream 0) and the transform spread any vector over all D entries, D the next power of two; then k of them are
-taken (rows by the smallest hashes of stream 1), or k sparse dot products: the gaps between the non-zeros of row r are
-1 + ⌊ln u / ln(1 − q)⌋ with u the uniform number of stream 2 and counter r·2³² + t, their values the normal pairs of
+Random signs (stream 0) and the transform spread any vector over all D entries, D the next power of two; then k of them
+are taken (rows by the smallest hashes of stream 1), or k sparse dot products: the gaps between the non-zeros of row r
+are 1 + ⌊ln u / ln(1 − q)⌋ with u the uniform number of stream 2 and counter r·2³² + t, their values the normal pairs of
 stream 3 and counters r·2³² + t, t even, and the next.
 """
 

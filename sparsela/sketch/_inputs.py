@@ -15,8 +15,11 @@ BLOCK = 1 << 18  # numbers that are copied at a time where a kernel needs contig
 SERIAL = 1 << 16  # numbers below which a second thread costs more than it saves
 
 
-def check_data(X: Any, name: str = "X") -> np.ndarray | sp.csr_array:
-    """`X` as a finite matrix under the dtype rule: an ndarray of any strides, or CSR (not necessarily canonical)."""
+def check_data(X: Any, name: str = "X", *, finite: bool = True) -> np.ndarray | sp.csr_array:
+    """`X` as a finite matrix under the dtype rule: an ndarray of any strides, or CSR (not necessarily canonical).
+
+    `finite` False leaves the values of an ndarray to the caller.
+    """
     if np.ma.isMaskedArray(X):
         raise TypeError(f"{name} must be a plain or a sparse array, got a masked array")
     if sp.issparse(X):
@@ -34,7 +37,8 @@ def check_data(X: Any, name: str = "X") -> np.ndarray | sp.csr_array:
     if X.ndim != 2:
         raise ValueError(f"{name} must have two dimensions, got shape {X.shape}")
     X = X if X.dtype == dtype else X.astype(dtype)
-    check_finite(X, name)
+    if finite:
+        check_finite(X, name)
     return X
 
 

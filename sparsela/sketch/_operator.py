@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import aligned_empty
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_finite
 from sparsela.sketch._dense import DenseSigns, DenseSketch, Gaussian
 from sparsela.sketch._dimensions import KINDS, check_density, fast_jl_density
 from sparsela.sketch._hadamard import HadamardSketch, SampledRows, SparseRows
@@ -142,6 +142,15 @@ def sums_dtype(dtype: np.dtype, n_rows: int) -> np.dtype:
     return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
 
 
+def finite_result(Y: np.ndarray, X: Any, name: str) -> np.ndarray:
+    """A sketch Y that sees every entry of X, if X was finite: NaN and infinity reach Y, and Y is smaller."""
+    with np.errstate(all="ignore"):
+        fine = np.isfinite(Y.sum())
+    if not fine and isinstance(X, np.ndarray):
+        check_finite(X, name)
+    return Y
+
+
 class SketchOperator(LinearOperator):
     """A drawn sketch S, as a linear operator of shape (n_components, n_features).
 
@@ -231,10 +240,12 @@ class SketchOperator(LinearOperator):
             `out`, or a new array.
         """
         axis = _check_axis(axis)
-        X = check_data(X)
+        late = out is None and not self._drawn.blind
+        X = check_data(X, finite=not late)
         if X.shape[axis] != self.n_features:
             raise ValueError(f"X must have {self.n_features} entries along axis {axis}, got shape {X.shape}")
-        return self._apply(X, axis, out, accumulate)
+        result = self._apply(X, axis, out, accumulate)
+        return finite_result(result, X, "X") if late else result
 
     def _apply(self, X, axis=-1, out=None, accumulate=False):
         """apply for checked X."""
@@ -385,7 +396,7 @@ def sketch(
     True
     """
     axis = _check_axis(axis)
-    A = check_data(A, "A")
+    A = check_data(A, "A", finite=row_indices is not None)
     if A.shape[axis] == 0:
         raise ValueError(f"A must have at least one entry along axis {axis}, got shape {A.shape}")
     if kind == "fast_jl":
@@ -395,7 +406,9 @@ def sketch(
         if not dense_output and S._drawn.sparse and sp.issparse(A):
             S_ = S.columns(0, A.shape[axis]).tocsr().astype(A.dtype)
             return (S_ @ A).tocsr() if axis == 0 else (A @ S_.T).tocsr()
-        return S._apply(A, axis)
+        if S._drawn.blind and isinstance(A, np.ndarray):
+            check_finite(A, "A")
+        return finite_result(S._apply(A, axis), A, "A")
     if axis != 0:
         raise ValueError("row_indices go with axis=0, got axis=1")
     if kind in WHOLE:

@@ -4,9 +4,9 @@ Column i has entries ±scale in rows that are drawn from (seed, i) alone:
 
 - blocks: one entry in each of z blocks of rows [⌊rk/z⌋, ⌊(r + 1)k/z⌋); bucket and sign of block r come from the hash of
   stream r. z = 1 is CountSketch.
-- Bernoulli: row r is there with probability p. For p ≥ 0.05 if the uniform number of (stream r, i) is below p; for smaller
-  p by skips of 1 + ⌊ln u / ln(1 − p)⌋ rows, u of (stream t, i) for the t-th skip. The sign is the lowest bit of the
-  hash that put it there.
+- Bernoulli: row r is there with probability p. For p ≥ 0.05 if the uniform number of (stream r, i) is below p; for
+  smaller p by skips of 1 + ⌊ln u / ln(1 − p)⌋ rows, u of (stream t, i) for the t-th skip. The sign is the lowest bit of
+  the hash that put it there.
 """
 
 from __future__ import annotations

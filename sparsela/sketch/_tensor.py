@@ -56,7 +56,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     Notes
     -----
-    The p-fold tensor product of x is hashed by the sum of p buckets and the product of p signs: the circular convolution
+    The p-fold tensor product of x is hashed by the sum of p buckets and the product of p signs: circular convolution
     of p CountSketches (streams 0 … p − 1 of the seed; √c is appended as one more feature), so by FFT. Unbiased, of
     variance at most ``(3^p − 1)/k · ‖x‖^{2p} ‖x′‖^{2p}``; it embeds an r-dimensional subspace of the product for
     ``k ≥ (2 + 3^p) r²/(ε² δ)``. O(p (nnz + k log k)) a sample. Complex data are refused.
@@ -108,6 +108,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self
         """
         self._validate_params()
+        check_count(self.n_components, "n_components")  # True is an int to the constraints
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         self.n_components_, self.seed_ = int(self.n_components), seed_from(self.random_state)
         self._hashes = [
@@ -210,8 +211,8 @@ def kronecker_sketch(factors, n_components, *, method="tensorsketch", axis=0, ra
     ----------
     N. Pham, R. Pagh. Fast and scalable polynomial kernels via explicit feature maps. KDD, 2013.
 
-    R. Jin, T. Kolda, R. Ward. Faster Johnson–Lindenstrauss transforms via Kronecker products. Information and Inference,
-    2021.
+    R. Jin, T. Kolda, R. Ward. Faster Johnson–Lindenstrauss transforms via Kronecker products. Information and
+    Inference, 2021.
 
     Examples
     --------

@@ -83,7 +83,8 @@ def test_kronecker_sketch_is_the_matrix_times_kron(k):
     np.testing.assert_allclose(kronecker_sketch([A, B, C], k, random_state=2), three, atol=1e-10)
     rows = np.stack([np.kron(a, b) for a, b in zip(A, np.r_[B, B[:1]], strict=True)])
     S = tensor_matrix([3, 2], k, 2)
-    np.testing.assert_allclose(kronecker_sketch([A, np.r_[B, B[:1]]], k, axis=1, random_state=2), rows @ S.T, atol=1e-10)
+    got = kronecker_sketch([A, np.r_[B, B[:1]]], k, axis=1, random_state=2)
+    np.testing.assert_allclose(got, rows @ S.T, atol=1e-10)
 
 
 def test_kfjlt_is_its_definition():

@@ -2,8 +2,8 @@
 What six sketches make of text
 ==============================
 
-Paragraphs of Wikipedia as 14,912 word weights, nearly all zero, shrunk to 512 numbers each. How well are distances kept,
-and what does it cost?
+Paragraphs of Wikipedia as 14,912 word weights, nearly all zero, shrunk to 512 numbers each. How well are distances
+kept, and what does it cost?
 """
 
 # %%
@@ -38,10 +38,10 @@ def seconds(call, repeats=3):
 
 
 # %%
-# Every sketch keeps squared distances on average; their spread is what k and the kind decide. Four spread as the Gaussian
-# sketch does, √(2/k). Two pay for being sparse: random signs with one entry in √d are caught out by the few large weights
-# of a paragraph, and the ten entries a row of FastJL leave a little noise. Cost differs by orders of magnitude: a
-# CountSketch adds each non-zero once, a transform works on all the zeros too.
+# Every sketch keeps squared distances on average; their spread is what k and the kind decide. Four spread as the
+# Gaussian sketch does, √(2/k). Two pay for being sparse: random signs with one entry in √d are caught out by the few
+# large weights of a paragraph, and the few entries a row of FastJL leave a little noise. Cost differs by orders of
+# magnitude: a CountSketch adds each non-zero once, a transform works on all the zeros too.
 
 read = seconds(X.data.sum, 20)
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
@@ -55,7 +55,8 @@ for cls in (CountSketch, SparseEmbedding, SparseSignSketch, SRHT, FastJL, Gaussi
     right.annotate(cls.__name__, (cost, point.get_ydata()[0]), textcoords="offset points", xytext=(6, 6))
 band = np.sqrt(2 / K)
 left.axvspan(1 - band, 1 + band, color="0.9", label="1 ± √(2/k)")
-left.set(xlabel="squared distance, sketched over true", ylabel="share of pairs", title="Distances survive in every sketch")
+left.set(xlabel="squared distance, sketched over true", ylabel="share of pairs")
+left.set_title("Distances survive in every sketch")
 left.legend()
 right.set(
     xscale="log",
@@ -68,5 +69,5 @@ right.set_ylim(bottom=0)
 
 # %%
 # **When not to use it.** Sketches keep distances and dot products, not meaning: a truncated SVD of the same length is a
-# better space to search in, if you can pay for it. And they keep *squared distances* up to a share: between vectors that
-# are nearly equal all is well, but a small dot product of two long vectors drowns.
+# better space to search in, if you can pay for it. And they keep *squared distances* up to a share: between vectors
+# that are nearly equal all is well, but a small dot product of two long vectors drowns.

@@ -2,8 +2,8 @@
 A photograph in square waves
 ============================
 
-The Walsh–Hadamard transform writes a picture in square waves, with additions alone. In "sequency" order, by the number of
-sign changes, most of a photograph lies in the first few of them. How good is it beside the cosine transform of JPEG?
+The Walsh–Hadamard transform writes a picture in square waves, with additions alone. In "sequency" order, by the number
+of sign changes, most of a photograph lies in the first few of them. How good is it beside the cosine transform of JPEG?
 """
 
 # %%
