@@ -17,6 +17,7 @@ from sparsela._core.random import uniform_hash
 from sparsela.sketch._dimensions import fast_jl_density, johnson_lindenstrauss_min_dim, sketch_size
 from sparsela.sketch._estimators import CountSketch, GaussianSketch, SparseEmbedding, SparseSignSketch
 from sparsela.sketch._fast import SRHT, FastJL
+from sparsela.sketch._lstsq import lstsq
 from sparsela.sketch._operator import SketchOperator, sketch
 from sparsela.sketch._streaming import StreamingSketch
 from sparsela.sketch._tensor import TensorSketch, kronecker_sketch
@@ -34,6 +35,7 @@ __all__ = [
     "fast_jl_density",
     "johnson_lindenstrauss_min_dim",
     "kronecker_sketch",
+    "lstsq",
     "sketch",
     "sketch_size",
     "uniform_hash",
