@@ -17,8 +17,11 @@ from sparsela._core.random import uniform_hash
 from sparsela.sketch._dimensions import fast_jl_density, johnson_lindenstrauss_min_dim, sketch_size
 from sparsela.sketch._estimators import CountSketch, GaussianSketch, SparseEmbedding, SparseSignSketch
 from sparsela.sketch._fast import SRHT, FastJL
+from sparsela.sketch._leverage import leverage_sample, leverage_scores
 from sparsela.sketch._lstsq import lstsq
 from sparsela.sketch._operator import SketchOperator, sketch
+from sparsela.sketch._products import approx_matmul
+from sparsela.sketch._samples import coordinated_sample, lstsq_from_samples, product_from_samples
 from sparsela.sketch._streaming import StreamingSketch
 from sparsela.sketch._tensor import TensorSketch, kronecker_sketch
 
@@ -32,10 +35,16 @@ __all__ = [
     "SparseSignSketch",
     "StreamingSketch",
     "TensorSketch",
+    "approx_matmul",
+    "coordinated_sample",
     "fast_jl_density",
     "johnson_lindenstrauss_min_dim",
     "kronecker_sketch",
+    "leverage_sample",
+    "leverage_scores",
     "lstsq",
+    "lstsq_from_samples",
+    "product_from_samples",
     "sketch",
     "sketch_size",
     "uniform_hash",

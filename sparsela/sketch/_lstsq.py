@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -14,13 +15,13 @@ import scipy.linalg
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsela._core.operators import DenseOperator, Operator, as_operator
-from sparsela._core.progress import iterate
+from sparsela._core.progress import check_verbose, iterate
 from sparsela._core.results import Result
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_positive, check_targets
 from sparsela.sketch._lsqr import Tall, Wide, heavy_ball, lsqr
 from sparsela.sketch._passes import Pass
-from sparsela.sketch._preconditioner import Basis, factor, sketch_rows
+from sparsela.sketch._preconditioner import factor, sketch_rows
 from sparsela.transforms import next_pow2
 
 METHODS = ("precond", "sketch-and-solve", "lsrn", "iterative")
@@ -130,7 +131,7 @@ def lstsq(
     verbose=0,
     return_history=False,
 ):
-    """Solve ``min ‖A x − b‖² + alpha ‖x‖²`` with a sketch as a preconditioner: the accuracy of QR, several times faster.
+    """Solve ``min ‖A x − b‖² + alpha ‖x‖²`` with a sketch as a preconditioner: the accuracy of QR, in less time.
 
     Parameters
     ----------
@@ -192,9 +193,9 @@ def lstsq(
 
     Notes
     -----
-    The sketch takes one pass over A, QR of it O(γ n³) with k = γ n, a step one pass and O(n²); γ = 4 needs about 50 steps
-    to rounding, γ = 12 about 28, whatever the condition of A. Where k > m / 2, a dense A goes to LAPACK's gelsy, and
-    ``method`` says so. Of several solutions the one of least norm is found. Memory: the sketch, and m numbers a
+    The sketch takes one pass over A, QR of it O(γ n³) with k = γ n, a step one pass and O(n²); γ = 4 needs about 50
+    steps to rounding, γ = 12 about 28, whatever the condition of A. Where k > m / 2, a dense A goes to LAPACK's gelsy,
+    and ``method`` says so. Of several solutions the one of least norm is found. Memory: the sketch, and m numbers a
     right-hand side.
 
     Starting from zero in place of the sketched solution, as the first papers do, loses accuracy where A is
@@ -224,6 +225,9 @@ def lstsq(
     b = check_targets(b, A.shape[0], "b")
     alpha = check_positive(alpha, "alpha", allow_zero=True)
     plan = Plan(method, kind, sampling_factor, n_nonzeros, rcond, tol, max_iter, refine).check()
+    check_verbose(verbose)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a callable that takes the state, or None, got {type(callback).__name__}")
     ridge = np.full(A.shape[1], math.sqrt(alpha), np.finfo(A.dtype).dtype) if alpha else None
     return solve(A, b, ridge, plan, random_state, callback=callback, verbose=verbose, return_history=return_history)
 
@@ -233,7 +237,7 @@ def solve(A: Operator, b: np.ndarray, ridge: np.ndarray | None, plan: Plan, rand
     m, n = A.shape
     wide = m < n and (ridge is None or ridge.all())
     if plan.method == "lsrn":
-        plan = Plan(**{**plan.__dict__, "kind": "gaussian"})
+        plan = replace(plan, kind="gaussian")
     if wide and plan.method == "iterative":
         raise ValueError(f"method 'iterative' needs at least as many rows as columns, got shape {A.shape}")
     C = Pass(A, adjoint=wide, ridge=ridge[:m] if wide and ridge is not None else ridge)
@@ -242,22 +246,28 @@ def solve(A: Operator, b: np.ndarray, ridge: np.ndarray | None, plan: Plan, rand
             f"kind must be 'gaussian' for a LinearOperator, which has no entries to hash, got {plan.kind!r}"
         )
     B = _columns(b, A.dtype)
+    scale = np.ldexp(np.ones(B.shape[1], np.finfo(A.dtype).dtype), np.frexp(np.abs(B).max(axis=0))[1])
+    B = B / scale  # by powers of two: squares neither overflow nor vanish, and no bit changes
     k = plan.size(C.n_rows, C.shape[1])
     if 2 * k > C.n_rows and isinstance(A, DenseOperator):
         X, rank, name = *_direct(A, B, ridge, plan.rcond), "gelsy"
         n_iter, converged, history = np.zeros(B.shape[1], int), np.ones(B.shape[1], bool), None
     else:
+
+        def shaped(X):
+            return _uncolumns(X[:n] * scale, b, A.dtype)
+
         with one_blas_thread():
             M = _precondition(C, B, k, plan, random_state)
-            X, n_iter, converged, history = _iterations(C, M, B, plan, k, **course)
+            X, n_iter, converged, history = _iterations(C, M, B, plan, k, scale, shaped, **course)
         rank, name = M.rank, plan.method
         X = X[:n]
-    residual = np.linalg.norm(_uncolumns(B - A.matmat(X), b, A.dtype), axis=0)
+    residual = _norms(B - A.matmat(X), b, A.dtype, scale)
     if b.ndim == 1:
         n_iter, converged, residual = int(n_iter.max()), bool(converged.all()), float(residual)
     elif len(n_iter) != b.shape[1]:  # real and imaginary parts are columns
         n_iter, converged = n_iter.reshape(2, -1).max(axis=0), converged.reshape(2, -1).all(axis=0)
-    return LeastSquaresResult(_uncolumns(X, b, A.dtype), None, n_iter, converged, residual, history, rank, name)
+    return LeastSquaresResult(_uncolumns(X * scale, b, A.dtype), None, n_iter, converged, residual, history, rank, name)
 
 
 def _precondition(C: Pass, B: np.ndarray, k: int, plan: Plan, random_state):
@@ -271,7 +281,7 @@ def _precondition(C: Pass, B: np.ndarray, k: int, plan: Plan, random_state):
     return factor(SC, q, plan.rcond, svd_always=plan.method == "lsrn")
 
 
-def _iterations(C: Pass, M, B, plan: Plan, k: int, *, callback=None, verbose=0, return_history=False):
+def _iterations(C: Pass, M, B, plan: Plan, k: int, scale, shaped, *, callback=None, verbose=0, return_history=False):
     """The cycles, from the solution of the sketched problem: X, steps, convergence, history."""
     t = B.shape[1]
     steps, converged = np.zeros(t, int), np.ones(t, bool)
@@ -292,24 +302,22 @@ def _iterations(C: Pass, M, B, plan: Plan, k: int, *, callback=None, verbose=0, 
     with closing(states):
         for cycle in range(1 + plan.refine):
             base = X
+            if plan.method == "iterative":
+                target = tol * np.linalg.norm(B, axis=0)
+                eta = math.sqrt(C.shape[1] / k)
+                run, move = partial(heavy_ball, C, M, B, X, eta, again=cycle > 0), base.__rsub__  # x − base
+            else:
+                process, target = bidiagonalization(C, M, B, X, tol)
+                run, move = partial(lsqr, process), process.correction
 
-            def record(state, x, r, normal, cycle=cycle, base=base):
-                seen = {"x": (base + move(x))[: C._A.shape[1]]} if callback else {}
-                total = [float(np.linalg.norm(a)) for a in (r, normal)]
+            def record(state, z, r, normal, cycle=cycle, base=base, move=move):
+                seen = {"x": shaped(base + move(z))} if callback else {}
+                total = [float(np.linalg.norm(a * scale)) for a in (r, normal)]
                 state.record(residual_norm=total[0], normal_residual=total[1], cycle=cycle, **seen)
                 history.update(state.history or {})
 
-            if plan.method == "iterative":
-                move = lambda x, base=base: x - base  # noqa: E731
-                eta = math.sqrt(C.shape[1] / k)
-                target = tol * np.linalg.norm(B, axis=0)
-                how = (tol, target, plan.max_iter, states, record)
-                X, more, converged, stop = heavy_ball(C, M, B, X, eta, *how, again=cycle > 0)
-            else:
-                process, target = bidiagonalization(C, M, B, X, tol)
-                move = process.correction
-                Z, more, converged, stop = lsqr(process, tol, target, plan.max_iter, states, record)
-                X = X + move(Z)
+            Z, more, converged, stop = run(tol=tol, target=target, max_iter=plan.max_iter, states=states, record=record)
+            X = base + move(Z)
             steps += more
             if stop:
                 break
@@ -343,7 +351,7 @@ def bidiagonalization(C: Pass, M, B: np.ndarray, X: np.ndarray, tol: float):
 
 
 def _direct(A: DenseOperator, B, ridge, rcond):
-    matrix = A.matmat(np.eye(A.shape[1], dtype=A.dtype)) if not hasattr(A, "_A") else A._A
+    matrix = A._A
     if ridge is not None:
         matrix = np.vstack([matrix, np.diag(ridge).astype(A.dtype)])
         B = np.vstack([B, np.zeros((len(ridge), B.shape[1]), B.dtype)])
@@ -359,6 +367,13 @@ def _columns(b: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if B.dtype.kind == "c" and dtype.kind == "f":
         B = np.hstack([B.real, B.imag])
     return np.ascontiguousarray(B, dtype)
+
+
+def _norms(R: np.ndarray, b: np.ndarray, dtype: np.dtype, scale: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(R, axis=0) * scale
+    if b.dtype.kind == "c" and dtype.kind == "f":
+        norms = np.hypot(*norms.reshape(2, -1))
+    return norms[0] if b.ndim == 1 else norms
 
 
 def _uncolumns(X: np.ndarray, b: np.ndarray, dtype: np.dtype) -> np.ndarray:
