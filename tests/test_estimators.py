@@ -23,6 +23,7 @@ from sparsela.sketch import (
     CountSketch,
     FastJL,
     GaussianSketch,
+    SketchedLinearRegression,
     SparseEmbedding,
     SparseSignSketch,
     TensorSketch,
@@ -50,6 +51,8 @@ ESTIMATORS = [
     SRHT(),
     FastJL(),
     TensorSketch(),
+    SketchedLinearRegression(),
+    SketchedLinearRegression(method="sketch-and-solve", n_components=20),
 ]
 
 
