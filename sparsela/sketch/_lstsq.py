@@ -288,7 +288,7 @@ def _iterations(C: Pass, M, B, plan: Plan, k: int, scale, shaped, *, callback=No
     X = first_guess(C, M, B)
     if M.rank == 0 or plan.method == "sketch-and-solve":
         return X, steps, converged, None
-    eps = np.finfo(C.dtype).eps
+    eps, largest = np.finfo(C.dtype).eps, scale.max()
     tol = 4 * eps if plan.tol is None else plan.tol
     states = iterate(
         (1 + plan.refine) * plan.max_iter,
@@ -312,7 +312,7 @@ def _iterations(C: Pass, M, B, plan: Plan, k: int, scale, shaped, *, callback=No
 
             def record(state, z, r, normal, cycle=cycle, base=base, move=move):
                 seen = {"x": shaped(base + move(z))} if callback else {}
-                total = [float(np.linalg.norm(a * scale)) for a in (r, normal)]
+                total = [float(largest * np.linalg.norm(a * (scale / largest))) for a in (r, normal)]
                 state.record(residual_norm=total[0], normal_residual=total[1], cycle=cycle, **seen)
                 history.update(state.history or {})
 
