@@ -25,6 +25,7 @@ from sparsela.sketch import (
     CountSketch,
     FastJL,
     GaussianSketch,
+    SketchedLinearRegression,
     SparseEmbedding,
     SparseSignSketch,
     TensorSketch,
@@ -68,6 +69,8 @@ ESTIMATORS = [
     TensorSketch(),
     SparseRegressor(),
     SparseRegressorCV(),
+    SketchedLinearRegression(),
+    SketchedLinearRegression(method="sketch-and-solve", n_components=20),
 ]
 
 

@@ -38,7 +38,7 @@ class Descent:
         return cls(A, y, L, x, Ax, x, Ax, g, np.ones(y.shape[1:]) if y.ndim == 2 else 1.0, raise_by)
 
     def step(self, shrink: Callable, accelerated: bool, restart: bool, measure: bool = False) -> float:
-        """``x ← shrink(v − g / L)`` and the next v. Two applications. Returns how far x has moved, if it is measured."""
+        """``x ← shrink(v − g / L)`` and the next v; two applications. Returns how far x has moved, if measured."""
         while True:
             z = self.g * (-1 / self.L)
             z += self.v

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import aligned_empty
 from sparsela._core.validation import check_count, check_finite
+from sparsela.sketch._dask import RowBlocks, ids_of, in_tree, is_collection
 from sparsela.sketch._dense import DenseSigns, DenseSketch, Gaussian
 from sparsela.sketch._dimensions import KINDS, check_density, fast_jl_density
 from sparsela.sketch._hadamard import HadamardSketch, SampledRows, SparseRows
@@ -350,8 +351,9 @@ def sketch(
 
     Parameters
     ----------
-    A : {ndarray, sparse array} of shape (n, d)
-        What is sketched; its dtype is kept.
+    A : {ndarray, sparse array, Dask collection} of shape (n, d)
+        What is sketched; its dtype is kept. A Dask array with dense or CSR blocks, a bag or a list of delayed blocks of
+        rows is sketched block by block where the blocks lie, and the sketches are added in a tree.
     n_components : int
         Rows k of the sketch.
     kind : {"gaussian", "sparse_sign", "countsketch", "sparse_embedding", "srht", "fast_jl"}, default="sparse_embedding"
@@ -404,6 +406,9 @@ def sketch(
     True
     """
     axis = _check_axis(axis)
+    if is_collection(A):
+        given = {"kind": kind, "random_state": seed_from(random_state), **params}
+        return _of_collection(RowBlocks(A), n_components, axis, row_indices, dense_output, given)
     A = check_data(A, "A", finite=row_indices is not None)
     if A.shape[axis] == 0:
         raise ValueError(f"A must have at least one entry along axis {axis}, got shape {A.shape}")
@@ -428,6 +433,44 @@ def sketch(
     out = np.zeros((drawn.n_components, A.shape[1]), sums_dtype(A.dtype, len(ids)))
     row_sketch(drawn, A, ids, out)
     return out.astype(A.dtype, copy=False)
+
+
+def _of_collection(A: RowBlocks, k: int, axis: int, row_indices: Any, dense_output: bool, given: dict) -> Any:
+    """The sketch of a Dask collection: that of its rows in memory, to rounding."""
+    import dask
+
+    if row_indices is not None:
+        if axis != 0:
+            raise ValueError("row_indices go with axis=0, got axis=1")
+        row_indices = check_ids(row_indices, A.n_rows)
+    if given["kind"] == "fast_jl" and "n_points" not in given:
+        raise ValueError("n_points must be given for kind 'fast_jl' of a Dask collection")
+    if axis != 0:
+        rows = [dask.delayed(sketch)(block, k, axis=1, dense_output=dense_output, **given) for block in A.blocks]
+        found = dask.compute(*rows)
+        return sp.vstack(found, format="csr") if sp.issparse(found[0]) else np.concatenate(found)
+    if given["kind"] in WHOLE:
+        if row_indices is not None:
+            raise ValueError(f"row_indices do not go with kind {given['kind']!r}: it must know the length of A")
+        S, part = SketchOperator(given.pop("kind"), k, A.n_rows, **given), dask.delayed(_columns_times)
+        return in_tree([part(S, *where, block) for where, block in zip(A.ids(None), A.blocks, strict=True)], sum)
+    params = {name: value for name, value in given.items() if name not in ("kind", "random_state")}
+    draw(given["kind"], k, A.n_rows, given["random_state"], **params)  # refuses what is wrong before any work
+    part = dask.delayed(_of_block)
+    whereabouts = zip(A.ids(row_indices), A.blocks, strict=True)
+    return in_tree([part(block, where, k, dense_output, given) for where, block in whereabouts], sum)
+
+
+def _of_block(block: Any, where: Any, k: int, dense_output: bool, given: dict) -> Any:
+    ids = ids_of(where)
+    if not len(ids):
+        return np.zeros((k, block.shape[1]), block.dtype)
+    return sketch(block, k, row_indices=ids, dense_output=dense_output, **given)
+
+
+def _columns_times(S: SketchOperator, start: int, stop: int, block: Any) -> np.ndarray:
+    block = check_data(block, "A")
+    return (S.columns(start, stop) @ block).astype(block.dtype, copy=False)
 
 
 def _check_axis(axis: Any) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sparsela._core.random import seed_from
 from sparsela._core.validation import check_count
+from sparsela.sketch._dask import RowBlocks, ids_of, in_tree, is_collection
 from sparsela.sketch._inputs import check_data, check_ids
 from sparsela.sketch._operator import draw, row_sketch, sums_dtype
 
@@ -92,9 +94,10 @@ class StreamingSketch(BaseEstimator):
 
         Parameters
         ----------
-        X : {ndarray, sparse array} of shape (n, n_features)
-            Rows; none is allowed, and changes nothing.
-        y : ndarray of shape (n,) or (n, n_targets), optional
+        X : {ndarray, sparse array, Dask collection} of shape (n, n_features)
+            Rows; none is allowed, and changes nothing. The blocks of a Dask array (dense or CSR), of a bag or of a list
+            of delayed blocks are sketched where they lie, and merged in a tree.
+        y : ndarray or Dask array of shape (n,) or (n, n_targets), optional
             What goes with the rows, sketched by the same S; to be given always or never.
         row_indices : array_like of int of shape (n,), optional
             Ids of the rows, at least 0; equal ids add. Default: ``n_rows_seen_``, ``n_rows_seen_ + 1``, …
@@ -104,6 +107,8 @@ class StreamingSketch(BaseEstimator):
         self
         """
         self._start()
+        if is_collection(X):
+            return self._fit_collection(RowBlocks(X, "X"), y, row_indices)
         X = check_data(X)
         seen = getattr(self, "n_rows_seen_", 0)
         y = self._check_y(X, y)
@@ -115,6 +120,23 @@ class StreamingSketch(BaseEstimator):
             self.n_rows_seen_ = 0
         self._add(X, y, ids)
         self.n_rows_seen_ += X.shape[0]
+        return self
+
+    def _fit_collection(self, X, y, row_indices):
+        import dask
+
+        first = getattr(self, "n_rows_seen_", 0)
+        ids = X.ids(None if row_indices is None else check_ids(row_indices, X.n_rows), first)
+        targets = [None] * len(X.blocks) if y is None else X.aligned(y)
+        start = clone(self)
+        start._drawn, start.seed_ = self._drawn, self.seed_
+        part = dask.delayed(_sketch_of)
+        parts = [part(start, block, t, where) for block, t, where in zip(X.blocks, targets, ids, strict=True)]
+        total = in_tree(parts, _merged)
+        if hasattr(self, "n_rows_seen_"):
+            return self.merge(total)
+        for name in ("n_features_in_", "_dtype", "_sum", "_sum_y", "n_rows_seen_"):
+            setattr(self, name, getattr(total, name))
         return self
 
     def update(self, i, row):
@@ -173,8 +195,6 @@ class StreamingSketch(BaseEstimator):
         return self
 
     def __add__(self, other):
-        import copy
-
         return copy.deepcopy(self).merge(other)
 
     @property
@@ -237,3 +257,14 @@ class StreamingSketch(BaseEstimator):
 
     def _widened(self, total, more=0):
         return total.astype(sums_dtype(total.dtype, self.n_rows_seen_ + more), copy=False)
+
+
+def _sketch_of(start: StreamingSketch, block, y, where) -> StreamingSketch:
+    return copy.copy(start).partial_fit(block, y, ids_of(where))
+
+
+def _merged(sketches: list[StreamingSketch]) -> StreamingSketch:
+    total = copy.deepcopy(sketches[0])  # what a worker holds may be asked for again
+    for sketch in sketches[1:]:
+        total.merge(sketch)
+    return total
