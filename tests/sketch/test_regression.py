@@ -64,7 +64,7 @@ def test_stream(form, alpha):
 
 def test_bad_input():
     X, y = data()
-    with pytest.raises(ValueError, match="n_components, the rows"):
+    with pytest.raises(ValueError, match="n_components must be given"):
         SketchedLinearRegression(method="sketch-and-solve").partial_fit(X, y)
     with pytest.raises(ValueError, match="kind must be one of"):
         SketchedLinearRegression(method="sketch-and-solve", kind="srht", n_components=20).partial_fit(X, y)

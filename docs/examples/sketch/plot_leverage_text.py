@@ -1,9 +1,9 @@
 """
 No paragraph of Wikipedia is irreplaceable, until some are written in another language
-==================================================================================
+======================================================================================
 
 Which rows must a sample contain, if it is to span what all of them span? Those with leverage. In text as it comes no
-row has much of it; a hundred rows that share a direction of their own change that.
+row has much of it; four rows with a direction of their own change that.
 """
 
 # %%
@@ -21,10 +21,10 @@ words = TfidfVectorizer(min_df=2).fit_transform(load_wiki_paragraphs())
 X = TruncatedSVD(100, random_state=0).fit_transform(words)
 
 # %%
-# Among paragraphs leverage follows length, and a uniform sample does nearly as well. Now let twenty be written in
+# Among paragraphs leverage follows length, and a uniform sample does nearly as well. Now let four be written in
 # a language of their own: one more component that all the others lack.
 
-rows = np.random.default_rng(0).choice(len(X), 20, replace=False)
+rows = np.random.default_rng(0).choice(len(X), 4, replace=False)
 foreign = np.zeros((len(X), 1))
 foreign[rows] = 0.05
 Y = np.hstack([X, foreign])
@@ -33,13 +33,13 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constraine
 scores = leverage_scores(Y)
 others = np.setdiff1d(np.arange(len(X)), rows)
 left.loglog(scores[others], (Y[others] ** 2).sum(axis=1), ".", color="0.75", markersize=3, label="paragraphs")
-left.loglog(scores[rows], (Y[rows] ** 2).sum(axis=1), ".", color="C3", label="twenty in a language of their own")
+left.loglog(scores[rows], (Y[rows] ** 2).sum(axis=1), ".", color="C3", label="four in a language of their own")
 left.set(xlabel="leverage", ylabel="squared norm of the row", title="Leverage sees what length does not")
 left.legend()
 
 # %%
-# A sample by leverage keeps the new direction, and scores from a sketch do as well as exact ones. Uniform samples lose
-# most of it.
+# A sample by leverage keeps the new direction, and scores from a sketch do as well as exact ones. Half of the
+# uniform samples have none of the four.
 
 Q = np.linalg.qr(Y)[0]
 sketched = leverage_scores(Y, method="sketched", random_state=0)

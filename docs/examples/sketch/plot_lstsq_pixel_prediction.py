@@ -32,8 +32,8 @@ def timed(call):
 
 
 # %%
-# LSQR without help gains less with every step: neighbours are nearly equal, and A is ill-conditioned. With the triangle
-# of the QR factors of a sketch as a preconditioner, every step gains as much as the last, down to rounding.
+# LSQR without help has six digits after eighty steps: neighbours are nearly equal, and A is ill-conditioned. With the
+# triangle of the QR factors of a sketch as a preconditioner, twenty steps go down to rounding.
 
 ours, ours_seconds = timed(lambda: lstsq(A, b, random_state=0, return_history=True))
 direct, direct_seconds = timed(lambda: scipy.linalg.lstsq(A, b, lapack_driver="gelsy")[0])
@@ -72,7 +72,7 @@ for factor in (2, 5, 20, 80):
 middle.loglog(ours_seconds, excess(ours.x), "o", color="C0", label="sketched preconditioner")
 middle.axvline(direct_seconds, color="0.6", linestyle="--", label="QR (LAPACK gelsy)")
 middle.set(xlabel="seconds", ylabel="‖A (x − x of QR)‖ / ‖b‖")
-middle.set_title("All the digits of QR, for little more than a look")
+middle.set_title("All the digits of QR, in a fraction of its time")
 middle.legend(loc="center left")
 
 right.imshow((b - A @ ours.x).reshape(502, 502), cmap="RdBu", vmin=-0.15, vmax=0.15)
