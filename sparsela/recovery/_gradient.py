@@ -44,7 +44,7 @@ class Descent:
             z += self.v
             x = shrink(z, 1 / self.L)
             Ax = self.A.matvec(x)
-            if self.raise_by == 1 or np.all(squares(Ax - self.Av) <= self.L * squares(x - self.v) * (1 + 1e-6)):
+            if self.raise_by == 1 or self._short_enough(x, Ax):
                 break
             self.L *= self.raise_by
         moved = x - self.x
@@ -58,6 +58,11 @@ class Descent:
         self.x, self.Ax = x, Ax
         self.g = self.A.rmatvec(self.Av - self.y)
         return change
+
+    def _short_enough(self, x: np.ndarray, Ax: np.ndarray) -> bool:
+        """Whether the quadratic bound with L holds between v and x, up to the rounding of A v."""
+        unseen = squares(Ax) * (16 * np.finfo(Ax.dtype).eps) ** 2
+        return bool(np.all(squares(Ax - self.Av) <= self.L * squares(x - self.v) * (1 + 1e-6) + unseen))
 
     def _extrapolate(self, x, Ax, moved, restart: bool) -> None:
         if restart:

@@ -11,8 +11,9 @@ from scipy.sparse.linalg import aslinearoperator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
+from sparsela.datasets import image_patches
 from sparsela.recovery import PartialFourier, basis_pursuit, bpdn, fista, ista, lasso_ball
-from sparsela.recovery.prox import CEL0, L1, MCP, L0Constraint, L1Ball, LHalf
+from sparsela.recovery.prox import CEL0, L0, L1, MCP, L0Constraint, L1Ball, LHalf
 from tests.recovery.problems import close, partial_dct, planted
 
 
@@ -99,6 +100,48 @@ def test_other_penalties_reach_a_critical_point(penalty):
     assert_allclose(again, result.x, atol=1e-6)
     assert close(result.x, x, 0.1)
     assert_allclose(result.objective, 0.5 * result.residual_norm**2 + penalty.value(result.x, alpha))
+
+
+def test_steps_that_do_not_move_do_not_shrink():
+    """Where x has arrived, rounding in A v must not be taken for a step too long."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((144, 289)) / 12
+    Y = rng.standard_normal((144, 5))
+    for penalty in (L0(), LHalf(), "l1"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found = fista(A, Y, 0.05, penalty=penalty, tol=0, max_iter=3000, polish=False)
+        assert np.isfinite(found.x).all() and np.all(found.residual_norm < np.linalg.norm(Y, axis=0))
+
+
+def test_beyond_l1_few_atoms_code_a_texture():
+    """Whitened patches of textures over a twofold cosine dictionary: ℓ½ needs less than half of ℓ1's atoms for the same
+    residual, and leaves less than 0.7 of its residual with the same number."""
+    skimage = pytest.importorskip("skimage.data")
+    patches = np.vstack(
+        [
+            image_patches(getattr(skimage, n)() / 255.0, 12, n_patches=600, random_state=0)
+            for n in ("grass", "gravel", "brick")
+        ]
+    )
+    values, V = np.linalg.eigh(patches.T @ patches / len(patches))
+    Y = (patches[::60] @ (V / np.sqrt(values + 1e-2 * values.max()) @ V.T)).T
+    Y /= np.linalg.norm(Y, axis=0)
+    line = np.cos(np.pi * np.arange(12)[:, None] * np.arange(17) / 17)
+    line[:, 1:] -= line[:, 1:].mean(axis=0)
+    A = np.kron(line, line)
+    A /= np.linalg.norm(A, axis=0)
+
+    def course(alphas, penalty):
+        found = [fista(A, Y, alpha, penalty=penalty, tol=1e-5, max_iter=2000) for alpha in alphas]
+        return np.array([[f.residual_norm.mean(), (f.x != 0).sum(axis=0).mean()] for f in found]).T
+
+    residual, atoms = course([0.02, 0.05, 0.08, 0.12, 0.16, 0.2], "l1")
+    for alpha in (0.01, 0.015):
+        left, count = course([alpha], LHalf())[:, 0]
+        assert count <= 0.5 * np.interp(left, residual, atoms)
+    left, count = course([0.007], LHalf())[:, 0]
+    assert left <= 0.7 * np.interp(count, atoms[::-1], residual[::-1])
 
 
 def test_penalty_by_object_equals_by_name_and_columns_by_themselves():
