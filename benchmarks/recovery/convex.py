@@ -31,6 +31,7 @@ def lassos(m, n):
 
     A, y, _ = dense(m, n, m // 25, noise=0.1)
     alpha = np.abs(A.T @ y).max() / 30
+
     def objective(x):
         return 0.5 * np.sum((y - A @ x) ** 2) + alpha * np.abs(x).sum()
 
