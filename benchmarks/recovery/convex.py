@@ -1,10 +1,10 @@
 """The lasso, sparse Bayesian learning and the best subset on a dense matrix.
 
-FISTA against the coordinate descent of celer and skglm: 500 × 5000, a thirtieth of the largest penalty, both to a duality gap of
-1e-6 ‖y‖²; coordinate descent is the right tool there, and the bar is to stay within three times its time. ``sbl``
-against ``ARDRegression`` on 200 × 2000 with 20 non-zeros at 30 dB, at no larger an error. The half threshold of ten
-million numbers against PyLops's. Best subset: 500 × 5000 with 40 coefficients and correlated columns (0.8), against
-abess with its path of sizes up to 60; the errors of the coefficients are in the last column.
+FISTA against the coordinate descent of celer and skglm: 500 × 5000, a thirtieth of the largest penalty, both to a
+duality gap of 1e-6 ‖y‖²; coordinate descent is the right tool there, and the bar is to stay within three times its
+time. ``sbl`` against ``ARDRegression`` on 200 × 2000 with 20 non-zeros at 30 dB, at no larger an error. The half
+threshold of ten million numbers against PyLops's. Best subset: 500 × 5000 with 40 coefficients and correlated columns
+(0.8), against abess with its path of sizes up to 60; the errors of the coefficients are in the last column.
 """
 
 import warnings
