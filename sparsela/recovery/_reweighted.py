@@ -157,7 +157,7 @@ def irls(
     callback: Callable | None = None,
     return_history: bool = False,
 ) -> RecoveryResult:
-    """Minimise Σ |x_i|^p subject to A x = y by iteratively reweighted least squares (IRLS).
+    """Minimise ``Σ |x_i|^p`` subject to A x = y by iteratively reweighted least squares (IRLS).
 
     Parameters
     ----------
