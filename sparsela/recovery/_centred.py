@@ -60,9 +60,9 @@ def design(X, fit_intercept: bool, sample_weight: np.ndarray | None = None) -> D
             A = Shifted(S, z, t)
             norms, sizes = A.column_norms(), np.sqrt(np.asarray(S.multiply(S).sum(axis=0)).ravel())
         else:
-            sizes = np.sqrt(np.einsum("ij,ij->j", S, S, dtype=np.float64))
-            A = S - np.multiply.outer(z, t)
-            norms = np.sqrt(np.einsum("ij,ij->j", A, A, dtype=np.float64))
+            A = np.multiply.outer(z, t)
+            np.subtract(S, A, out=A)
+            sizes = norms = np.sqrt(np.einsum("ij,ij->j", A, A, dtype=np.float64))
     else:
         A = S
         norms = np.sqrt(
@@ -77,7 +77,8 @@ def design(X, fit_intercept: bool, sample_weight: np.ndarray | None = None) -> D
     elif sp.issparse(A):
         A = sp.csr_array(A[:, kept].multiply(1 / norms))
     else:
-        A = (A if kept.size == n else A[:, kept]) / norms
+        A = A if kept.size == n else A[:, kept]
+        A = np.divide(A, norms, out=None if A is X else A)
     return Design(A, kept, norms, x_mean, v, roots)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, r2_score
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -374,7 +374,7 @@ class SparseRegressorCV(_SparseLinear):
         if n_train < 3:
             raise ValueError(f"n_samples = {X.shape[0]} leaves {n_train} to train on in a fold, at least 3 are needed")
         self.candidates_ = candidates(self.n_nonzero_coefs, min(X.shape[1], n_train - 1))
-        scorer = check_scoring(SparseRegressor(), scoring=self.scoring)
+        scorer = None if self.scoring is None else check_scoring(SparseRegressor(), scoring=self.scoring)
         tasks = [(self, X, y, train, test, scorer) for train, test in folds]
         workers = 1 if self.n_jobs is None else min(effective_n_jobs(self.n_jobs), len(tasks))
         if workers == 1:
@@ -411,13 +411,25 @@ def _fold_scores(model: SparseRegressorCV, X, y, train, test, scorer) -> np.ndar
     if made.kept.size and np.any(measured):
         most = min(made.A.shape)
         paths = solve_path(model, made.A, measured, [min(k, most) for k in sizes])
-    fitted = SparseRegressor(fit_intercept=model.fit_intercept)
-    fitted.n_features_in_ = X.shape[1]
-    scores = np.empty(len(sizes))
-    for i in range(len(sizes)):
-        fitted._keep(made, paths[:, i], y_mean)
-        scores[i] = scorer(fitted, X[test], y[test])
-    return scores
+    coefs = made.coefficients(paths)
+    predicted = X[test] @ coefs + (y_mean - made.x_mean @ coefs if model.fit_intercept else 0.0)
+    if scorer is None:
+        return r2_score(np.broadcast_to(y[test, None], predicted.shape), predicted, multioutput="raw_values")
+    return np.array([scorer(Foretold(p).fit(X, y), X[test], y[test]) for p in predicted.T])
+
+
+class Foretold(RegressorMixin, BaseEstimator):
+    """A regressor whose predictions are known, for scorers to judge."""
+
+    def __init__(self, predictions):
+        self.predictions = predictions
+
+    def fit(self, X, y):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X):
+        return self.predictions
 
 
 def prepared(X, y: np.ndarray, fit_intercept: bool, weight: np.ndarray | None) -> tuple[Design, Any]:

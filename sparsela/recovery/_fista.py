@@ -27,7 +27,8 @@ from sparsela.recovery._problem import (
 
 RESTARTS = ("gradient", None)
 GAP_EVERY = 10  # iterations, unless somebody watches
-SETTLED = 20  # iterations without a change of signs, after which the support is tried
+ROUGH = 1e-2  # of ‖A‖²: a step that turns out to be too long is taken back
+SETTLED = 5  # iterations without a change of signs, after which the support is tried; again at twice as many
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -76,11 +77,11 @@ def ista(
         The ℓ1 norm, or an object of :mod:`sparsela.recovery.prox`. For one that is not convex the answer is a critical
         point and steps are a little shorter than 1/L.
     step : "auto", "backtracking" or float, default="auto"
-        "auto": 1/L with ``L = 1.01 ‖A‖²`` by a power iteration (30 applications, at least); "backtracking": L starts
+        "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (30 applications, at most); "backtracking": L starts
         low and doubles as needed; or the step itself.
     polish : bool, default=True
-        Where the signs of x (of a complex x, the support) have not changed for 20 iterations, solve for x on them; the
-        solution is taken if it satisfies the optimality conditions, and is then exact to rounding. For the ℓ1 norm.
+        Where the signs of x (of a complex x, the support) have stayed for 5, 10, 20, … iterations, solve for x on them;
+        the solution is taken if it satisfies the optimality conditions, and is then exact to rounding. For the ℓ1 norm.
     x0 : ndarray of the shape of x, optional
         Start; None: zero.
     tol : float, default=1e-6
@@ -175,13 +176,13 @@ def fista(
         The ℓ1 norm, or an object of :mod:`sparsela.recovery.prox`. For one that is not convex the answer is a critical
         point and steps are a little shorter than 1/L.
     step : "auto", "backtracking" or float, default="auto"
-        "auto": 1/L with ``L = 1.01 ‖A‖²`` by a power iteration (30 applications, at least); "backtracking": L starts
+        "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (30 applications, at most); "backtracking": L starts
         low and doubles as needed; or the step itself.
     restart : {"gradient", None}, default="gradient"
         Forget the momentum where it points uphill; with a penalty that is not convex, never.
     polish : bool, default=True
-        Where the signs of x (of a complex x, the support) have not changed for 20 iterations, solve for x on them; the
-        solution is taken if it satisfies the optimality conditions, and is then exact to rounding. For the ℓ1 norm.
+        Where the signs of x (of a complex x, the support) have stayed for 5, 10, 20, … iterations, solve for x on them;
+        the solution is taken if it satisfies the optimality conditions, and is then exact to rounding. For the ℓ1 norm.
     x0 : ndarray of the shape of x, optional
         Start; None: zero.
     tol : float, default=1e-6
@@ -297,7 +298,7 @@ class Block:
         if not self.active.size:
             self.history = {} if self.course.return_history else None
             return
-        signs, still = None, 0
+        signs, still, patience = None, 0, SETTLED
         watched = self.course.return_history or self.course.callback is not None or self.course.verbose
         for state in self.course.steps():
             self.n_iter[self.active] = state.n_iter
@@ -322,8 +323,10 @@ class Block:
             if polish:
                 pattern = d.x != 0 if d.x.dtype.kind == "c" else np.sign(d.x)
                 still = still + 1 if signs is not None and np.array_equal(pattern, signs) else 0
+                patience = patience if still else SETTLED
                 signs = pattern
-                if still and still % SETTLED == 0:
+                if still == patience:
+                    patience *= 2
                     done |= self._polish(alpha)
             if done.any():
                 self._settle(done, d.x)
@@ -422,7 +425,7 @@ def check_penalty(penalty: Any) -> Penalty:
 def lipschitz(A: CountingOperator, y: np.ndarray, step: Any, is_convex: bool) -> tuple[float, float]:
     """L of the gradient, and the factor by which it rises where a step turns out to be too long."""
     if isinstance(step, str) and step == "auto":
-        return 1.01 * spectral_norm(A) ** 2 * (1.0 if is_convex else 1.01), 1.05
+        return 1.01 * spectral_norm(A, rtol=ROUGH) ** 2 * (1.0 if is_convex else 1.01), 1.05
     if isinstance(step, str) and step == "backtracking":
         g = A.rmatvec(y if y.ndim == 1 else y[:, 0])
         below = float(squares(A.matvec(g)) / max(float(squares(g)), np.finfo(float).tiny))

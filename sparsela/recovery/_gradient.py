@@ -13,6 +13,7 @@ import numpy as np
 
 from sparsela._core.operators import Operator
 
+SPARSE = 8  # an x of which one in so many is not zero, or fewer, is worth a gather of columns
 
 @dataclass
 class Descent:
@@ -43,7 +44,7 @@ class Descent:
             z = self.g * (-1 / self.L)
             z += self.v
             x = shrink(z, 1 / self.L)
-            Ax = self.A.matvec(x)
+            Ax = image(self.A, x)
             if self.raise_by == 1 or self._short_enough(x, Ax):
                 break
             self.L *= self.raise_by
@@ -84,6 +85,14 @@ class Descent:
         for name in ("y", "x", "Ax", "v", "Av", "g"):
             setattr(self, name, np.ascontiguousarray(getattr(self, name)[:, columns]))
         self.t = self.t[columns]
+
+
+def image(A: Operator, x: np.ndarray) -> np.ndarray:
+    """``A x``, by the columns that take part where A is a dense array and x has few non-zeros."""
+    if x.ndim == 1 and isinstance(A.wrapped, np.ndarray) and SPARSE * np.count_nonzero(x) <= x.size:
+        T = np.flatnonzero(x)
+        return A.apply_support(T, x[T])
+    return A.matvec(x)
 
 
 def inner(a: np.ndarray, b: np.ndarray) -> Any:

@@ -28,6 +28,7 @@ from sparsela.recovery._problem import (
 )
 
 AHEAD = 16  # candidates whose products with A are taken in one pass over it
+CACHED = 1 << 24  # bytes: an A that stays in the cache is passed over as often as there are steps
 BATCH_GRAM = 1 << 28  # bytes that the Gram matrix of a batch of targets may take
 
 
@@ -134,15 +135,15 @@ def omp(
     result = solve_targets(A, y, one, run, scale=scale, solver=solver)
     if not return_path:
         return result
-    x = np.stack(path, axis=1) if path else np.zeros((A.shape[1], 0), y.dtype)
+    x = path[0] if path else np.zeros((A.shape[1], 0), y.dtype)
     return replace(result, x=x if scale is None else x / scale[:, None])
 
 
 def _pursue(A: Operator, y, k: int, tol: float | None, run: Course, path: list | None) -> Outcome:
     """OMP of one target: Q R = A_T by Gram–Schmidt, twice; r = y − Q Q* y, and R x_T = Q* y at the end."""
     m, n = A.shape
-    is_dense = A.explicit and not sp.issparse(A.wrapped)
-    aligned = AheadCorrelations(A, y, k) if is_dense else PlainCorrelations(A)
+    is_long_read = A.explicit and not sp.issparse(A.wrapped) and m * n * A.dtype.itemsize > CACHED
+    aligned = AheadCorrelations(A, y, k) if is_long_read else PlainCorrelations(A)
     room = min(k, 32)
     Q, R = np.empty((room, m), y.dtype), np.zeros((room, room), y.dtype)
     beta = np.empty(k, y.dtype)
@@ -176,18 +177,24 @@ def _pursue(A: Operator, y, k: int, tol: float | None, run: Course, path: list |
         r = r - beta[t] * Q[t]
         aligned.follow(c, j, Q[:t], R[:t, t], pivot, beta[t])
         chosen.append(j)
-        if path is not None:
-            path.append(_spread(R, beta, chosen, n))
         norm = float(np.linalg.norm(r))
         stop = state.record(residual_norm=norm, support_change=1, n_matvec=applications(A)).stop
         converged = len(chosen) == k and tol is None or norm**2 <= bound or (tol is None and norm <= nothing)
         if converged or stop:
             break
-    return Outcome(_spread(R, beta, chosen, n), len(chosen), state.history, converged=converged)
+    t = len(chosen)
+    if path is not None and t:
+        inverse = scipy.linalg.solve_triangular(R[:t, :t], np.eye(t, dtype=y.dtype), check_finite=False)
+        path.append(np.zeros((n, t), y.dtype))
+        path[0][chosen] = np.cumsum(inverse * beta[:t], axis=1)  # column k: the first k columns of Q alone
+    x = np.zeros(n, y.dtype)
+    if t:
+        x[chosen] = scipy.linalg.solve_triangular(R[:t, :t], beta[:t], check_finite=False)
+    return Outcome(x, t, state.history, converged=converged)
 
 
 class PlainCorrelations:
-    """``|A* r|``, one product a step: for operators, and for a sparse A."""
+    """``|A* r|``, one product a step: for operators, a sparse A, and one that stays in the cache."""
 
     def __init__(self, A: Operator):
         self.A = A
@@ -236,14 +243,6 @@ class AheadCorrelations:
         self.V[t] /= pivot
         self.c -= beta * self.V[t]
         self.n_columns += 1
-
-
-def _spread(R: np.ndarray, beta: np.ndarray, chosen: list[int], n: int) -> np.ndarray:
-    t = len(chosen)
-    x = np.zeros(n, R.dtype)
-    if t:
-        x[chosen] = scipy.linalg.solve_triangular(R[:t, :t], beta[:t], check_finite=False)
-    return x
 
 
 def _grown(Q: np.ndarray, R: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:

@@ -234,17 +234,29 @@ def posterior(C, Y: np.ndarray, gamma: np.ndarray, sigma2: float) -> Posterior:
         L = np.linalg.cholesky(S)
         z = scipy.linalg.cho_solve((L, True), Y, check_finite=False)
         scaled = half.conj().T @ z
-        var = np.empty(k)
-        for start in range(0, k, STRIP):
-            strip = half[:, start : start + STRIP]
-            strip = strip.toarray() if sp.issparse(strip) else strip
-            W = scipy.linalg.solve_triangular(L, strip, lower=True, check_finite=False)
-            var[start : start + STRIP] = 1 - np.einsum("ij,ij->j", W.conj(), W).real
+        var = 1 - explained(L, half)
         var = gamma * np.maximum(var, 0)
         misfit, log_det = float(np.vdot(Y, z).real), 0.0
     log_det += 2 * float(np.log(np.diagonal(L).real).sum())
     evidence = -Y.shape[1] * log_det - misfit
     return Posterior(np.empty(0, np.intp), gamma, sigma2, root[:, None] * scaled, var, evidence)
+
+
+def explained(L: np.ndarray, half) -> np.ndarray:
+    """``‖L⁻¹ c‖²`` of every column c. A dense `half` is overwritten, whichever way it lies in memory; a sparse one is
+    taken in strips."""
+    if sp.issparse(half):
+        found = np.empty(half.shape[1])
+        for start in range(0, half.shape[1], STRIP):
+            W = scipy.linalg.solve_triangular(L, half[:, start : start + STRIP].toarray(), lower=True)
+            found[start : start + STRIP] = np.einsum("ij,ij->j", W.conj(), W).real
+        return found
+    (trsm,) = scipy.linalg.get_blas_funcs(("trsm",), (half,))
+    if half.flags.f_contiguous:
+        W = trsm(1.0, L, half, lower=1, overwrite_b=1)
+    else:
+        W = trsm(1.0, L, half.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
+    return np.einsum("ij,ij->j", W.conj(), W).real
 
 
 def coordinate_sweeps(C, Y: np.ndarray, gamma: np.ndarray, sigma2: float) -> np.ndarray:

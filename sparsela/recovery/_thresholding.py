@@ -14,7 +14,7 @@ from sparsela._core.validation import check_positive
 from sparsela.recovery._least_squares import on_support
 from sparsela.recovery._problem import Course, Outcome, applications, pursue, spectral_norm, zero_start
 
-SAFETY = 1.02  # a power iteration gives a norm from below
+SAFETY = 1.02  # Lanczos steps give a norm from below
 STILL = 1e-12  # of its size, by which an iterate that has arrived moves
 
 
