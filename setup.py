@@ -33,7 +33,7 @@ MODULES = {
     "fwht": ["fwht_kernel.c"],
     "signs": ["signs_kernel.c"],
     "srht": [],
-    "lsqr": [],
+    "lsqr": ["lsqr_kernel.c"],
     "truncated": ["truncated_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }

@@ -2,14 +2,26 @@
 #   Dense C: rows or columns contiguous, any distance apart; CSR C: indices in range and indptr ascending (checked by the
 #   caller), repeated entries add. Y (n, t), U (m, t), W (parts, n, t), C order, float32 or float64, one dtype a call;
 #   squares (parts, t) double. W and squares hold the sums of `parts` runs of rows, to be added by the caller.
-# C is read once: a block of rows stays in the second cache between the two products, which are BLAS (gemv, or gemm for
-# t > 1; the caller holds it to one thread); for CSR a row does. Threads share out the parts, whose number is the
+# C is read once: a block of rows stays in cache between the two products. For one target and contiguous rows they are
+# lsqr_kernel.c's, four rows at a time, else BLAS's (gemv, or gemm for t > 1; the caller holds it to one thread); for
+# CSR it is a row that stays. Threads share out the parts, whose number is the
 # caller's, so the bits do not depend on that of the threads. O(m n t). Called by sketch._passes.
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 from scipy.linalg.cython_blas cimport dgemm, dgemv, sgemm, sgemv
+
+cdef extern from "lsqr_kernel.h" nogil:
+    ctypedef void (*lsqr_rows_double_t)(const double *, Py_ssize_t, int64_t, int64_t, const double *, double, double *,
+                                        double *) noexcept
+    ctypedef void (*lsqr_rows_float_t)(const float *, Py_ssize_t, int64_t, int64_t, const float *, float, float *,
+                                       float *) noexcept
+    lsqr_rows_double_t lsqr_rows_double_pick()
+    lsqr_rows_float_t lsqr_rows_float_pick()
+
+cdef lsqr_rows_double_t rows_double = lsqr_rows_double_pick()
+cdef lsqr_rows_float_t rows_float = lsqr_rows_float_pick()
 
 ctypedef fused real:
     float
@@ -50,6 +62,15 @@ cdef void dense_part(const real *C, Py_ssize_t ld, bint by_rows, int n, const re
     while start < last:
         rows = <int> min(step, last - start)
         u = U + start * t
+        if t == 1 and by_rows:
+            if real is double:
+                rows_double(C + start * ld, ld, n, rows, Y, c[0], u, W)
+            else:
+                rows_float(C + start * ld, ld, n, rows, Y, c[0], u, W)
+            for i in range(rows):
+                squares[0] += <double> u[i] * u[i]
+            start += step
+            continue
         for i in range(rows):
             for j in range(t):
                 u[i * t + j] *= -c[j]

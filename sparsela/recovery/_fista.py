@@ -27,7 +27,7 @@ from sparsela.recovery._problem import (
 
 RESTARTS = ("gradient", None)
 GAP_EVERY = 10  # iterations, unless somebody watches
-ROUGH = 1e-2  # of ‖A‖²: a step that turns out to be too long is taken back
+ROUGH = 4  # Lanczos steps: a step of descent that turns out to be too long is taken back
 SETTLED = 5  # iterations without a change of signs, after which the support is tried; again at twice as many
 
 
@@ -77,7 +77,7 @@ def ista(
         The ℓ1 norm, or an object of :mod:`sparsela.recovery.prox`. For one that is not convex the answer is a critical
         point and steps are a little shorter than 1/L.
     step : "auto", "backtracking" or float, default="auto"
-        "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (30 applications, at most); "backtracking": L starts
+        "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (8 applications, at most); "backtracking": L starts
         low and doubles as needed; or the step itself.
     polish : bool, default=True
         Where the signs of x (of a complex x, the support) have stayed for 5, 10, 20, … iterations, solve for x on them;
@@ -176,7 +176,7 @@ def fista(
         The ℓ1 norm, or an object of :mod:`sparsela.recovery.prox`. For one that is not convex the answer is a critical
         point and steps are a little shorter than 1/L.
     step : "auto", "backtracking" or float, default="auto"
-        "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (30 applications, at most); "backtracking": L starts
+        "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (8 applications, at most); "backtracking": L starts
         low and doubles as needed; or the step itself.
     restart : {"gradient", None}, default="gradient"
         Forget the momentum where it points uphill; with a penalty that is not convex, never.
@@ -425,7 +425,7 @@ def check_penalty(penalty: Any) -> Penalty:
 def lipschitz(A: CountingOperator, y: np.ndarray, step: Any, is_convex: bool) -> tuple[float, float]:
     """L of the gradient, and the factor by which it rises where a step turns out to be too long."""
     if isinstance(step, str) and step == "auto":
-        return 1.01 * spectral_norm(A, rtol=ROUGH) ** 2 * (1.0 if is_convex else 1.01), 1.05
+        return 1.01 * spectral_norm(A, ROUGH) ** 2 * (1.0 if is_convex else 1.01), 1.05
     if isinstance(step, str) and step == "backtracking":
         g = A.rmatvec(y if y.ndim == 1 else y[:, 0])
         below = float(squares(A.matvec(g)) / max(float(squares(g)), np.finfo(float).tiny))

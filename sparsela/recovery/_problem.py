@@ -163,10 +163,10 @@ def applications(A: Operator) -> int:
     return counted.n_matvec + counted.n_rmatvec
 
 
-def spectral_norm(A: Operator, n_steps: int = 15, rtol: float = 1e-3) -> float:
+def spectral_norm(A: Operator, n_steps: int = 15) -> float:
     """‖A‖₂ from below: the largest Ritz value of A* A after at most so many Lanczos steps from a fixed start.
 
-    Stops where two steps in turn have raised its square by less than `rtol`.
+    Stops where two steps in turn have raised its square by less than a thousandth.
     """
     v = np.random.default_rng(0).standard_normal(A.shape[1]).astype(A.dtype)
     v /= np.linalg.norm(v)
@@ -178,7 +178,7 @@ def spectral_norm(A: Operator, n_steps: int = 15, rtol: float = 1e-3) -> float:
         w -= diagonal[-1] * v
         w -= beta * before
         ritz = float(eigvalsh_tridiagonal(diagonal, beside)[-1]) if beside else diagonal[0]
-        still = still + 1 if ritz <= (1 + rtol) * largest else 0
+        still = still + 1 if ritz <= 1.001 * largest else 0
         largest, beta = max(ritz, largest), float(np.linalg.norm(w))
         if still == 2 or beta <= 1e-3 * largest:
             break

@@ -18,7 +18,7 @@ class Triangular:
     """M = R⁻¹ of a sketch with QR factors Q R; `start` is the solution of the sketched problem."""
 
     def __init__(self, R: np.ndarray, top: np.ndarray):
-        self.R, self.rank = R, len(R)
+        self.R, self.rank = np.asfortranarray(R), len(R)  # LAPACK copies what is a part of a larger array
         self.start = self.apply(top)
 
     def apply(self, V: np.ndarray) -> np.ndarray:

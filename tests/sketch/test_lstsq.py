@@ -273,3 +273,25 @@ broken.indptr = np.r_[np.zeros(50), 1].astype(np.int32)
 def test_bad_input(args, kwargs, error, message):
     with pytest.raises(error, match=message):
         lstsq(*args, **kwargs)
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_every_width_reads_the_rows(width, at_width):
+    at_width(
+        width,
+        """
+import numpy as np
+from sparsela._core.operators import as_operator
+from sparsela.sketch._passes import Pass
+rng = np.random.default_rng(0)
+for dtype in (np.float32, np.float64):
+    for m, n in ((40, 1), (41, 7), (70, 33), (130, 150)):
+        A, y, u = (rng.normal(size=s).astype(dtype) for s in ((m, n + 3), (n, 1), (m, 1)))
+        A = A[:, :n]
+        want = A @ y - 0.5 * u
+        w, norm = Pass(as_operator(A))(y, np.array([0.5]), u)
+        rtol = 1e-4 if dtype == np.float32 else 1e-12
+        assert np.allclose(u, want, rtol=rtol, atol=rtol) and np.allclose(w, A.T @ want, rtol=rtol, atol=10 * rtol)
+        assert np.isclose(norm[0], np.linalg.norm(want), rtol=rtol)
+""",
+    )
