@@ -42,8 +42,8 @@ def align_phase(x: Any, z: Any) -> np.ndarray:
 
     Examples
     --------
-    >>> align_phase([1.0, -2.0, 0.0], [-1.1, 2.0, 0.1])
-    array([-1.,  2.,  0.])
+    >>> align_phase([1.0, -2.0, 3.0], [-1.1, 2.0, -2.9])
+    array([-1.,  2., -3.])
     """
     x, z = _pair(x, z)
     return x * _factor(x, z)

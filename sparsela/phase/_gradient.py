@@ -95,7 +95,7 @@ def sparta(
     --------
     >>> from sparsela.datasets import make_phaseless
     >>> from sparsela.phase import sparta, phase_error
-    >>> A, y, x = make_phaseless(200, 160, 4, random_state=0)
+    >>> A, y, x = make_phaseless(200, 200, 4, random_state=0)
     >>> result = sparta(A, y, 4)
     >>> phase_error(result.x, x) < 1e-9
     True

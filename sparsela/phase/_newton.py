@@ -13,7 +13,7 @@ from sparsela._core.prox import top_k
 from sparsela._core.validation import check_positive
 from sparsela.phase._prepare import prepare
 from sparsela.phase._problem import Outcome, PhaseResult, Point, Problem, solve_targets, walk, with_sign
-from sparsela.phase._start import spectral, strongest, weighted_gram
+from sparsela.phase._start import spectral, strongest
 from sparsela.recovery._least_squares import trusted
 from sparsela.recovery._problem import Course
 
@@ -131,13 +131,13 @@ def newton_projection(
 
 
 def run_newton(problem: Problem, x0: np.ndarray, k: int, run: Course, eta: float = 0.95) -> Outcome:
-    # The residual does not end it: at tol it would leave out the step that squares the error.
+    # A residual of tol does not end it: that would leave out the step which squares the error.
     start = problem.point_at(x0, k)
 
     def step(point):
         return newton_step(problem, point, k, eta)
 
-    return walk(problem, start, step, run, patience=PATIENCE, by_residual=False)
+    return walk(problem, start, step, run, patience=PATIENCE, residual_tol=0.0)
 
 
 def newton_step(problem: Problem, point: Point, k: int, eta: float) -> Point:
@@ -154,7 +154,7 @@ def newton_step(problem: Problem, point: Point, k: int, eta: float) -> Point:
     else:
         C = problem.columns(T) if problem.A.explicit else None
     v = problem.full(point)[T]
-    columns = Hidden(problem, T) if C is None else Shown(C)
+    columns = Hidden(problem, T) if C is None else Shown(problem, C)
     direction = _complex_direction if problem.dtype.kind == "c" else _real_direction
     return problem.point(T, v + direction(columns, u, u_J, v, problem.y), C=C)
 
@@ -176,15 +176,15 @@ def _complex_direction(columns, u, u_J, v, y) -> np.ndarray:
 class Shown:
     """The columns of a support, at hand: factors of small matrices."""
 
-    def __init__(self, C):
-        self.C = C
+    def __init__(self, problem: Problem, C):
+        self.problem, self.C = problem, C
 
     def adjoint(self, r: np.ndarray) -> np.ndarray:
         return self.C.conj().T @ r
 
     def solve(self, w: np.ndarray, b: np.ndarray) -> np.ndarray | None:
         """``(Cᵀ diag(w) C)⁻¹ b``, or None where that is not safely positive definite."""
-        return _by_cholesky(weighted_gram(self.C, w), b)
+        return _by_cholesky(self.problem.weighted_gram(self.C, w), b)
 
     def gauss_newton(self, u: np.ndarray, target: np.ndarray, v: np.ndarray) -> np.ndarray:
         """``argmin_d ‖Re(ū C d) − target‖`` without the direction i v, to which it is blind."""

@@ -80,6 +80,7 @@ class Problem:
         self.unit = size / scale  # φ: estimates ‖x‖
         self.y = y / y.dtype.type(size) if size else y
         self.marginals = marginals
+        self._scratch: np.ndarray | None = None
 
     def adjoint(self, r: np.ndarray) -> np.ndarray:
         """``A* r``."""
@@ -87,7 +88,18 @@ class Problem:
 
     def columns(self, T: np.ndarray):
         """``A_T``, an ndarray or, of a sparse A, a csc_array."""
-        return self.A.columns(T) / self.scale
+        C = self.A.columns(T)  # a gather, ours to change
+        entries = C.data if sp.issparse(C) else C
+        entries *= entries.dtype.type(1 / self.scale)
+        return C
+
+    def weighted_gram(self, C, w: np.ndarray) -> np.ndarray:
+        """``Cᴴ diag(w) C``, an ndarray, of columns of A."""
+        if sp.issparse(C):
+            return (C.conj().T @ sp.csc_array(C.multiply(w[:, None]))).toarray()
+        if self._scratch is None or self._scratch.shape != C.shape:
+            self._scratch = np.empty_like(C)  # page faults of a new array a step cost more than the product
+        return C.conj().T @ np.multiply(C, w[:, None], out=self._scratch)
 
     def apply(self, T: np.ndarray, v: np.ndarray) -> np.ndarray:
         """``A_T v``."""
@@ -186,35 +198,30 @@ def problems(A: Operator, y: np.ndarray, *, survey: bool) -> list[Problem]:
     if not A.explicit:
         scale = _scale_by_probes(A)
         return [Problem(A, scale, target, None) for target in targets]
-    weights = [np.ones(m)]
-    if survey:
-        weights += [(t.astype(np.float64) / size) ** 2 for t, size in zip(targets, sizes, strict=True)]
-    S = squared_sums(A, np.column_stack(weights))
-    norms = np.sqrt(S[0])
-    if not np.all((S[0] > 1 / SQUARABLE) & (S[0] < SQUARABLE)):
-        norms = check_no_zero_column(A.column_norms())
-        scale = float(norms.max()) * root_mean_square(norms / norms.max()) / np.sqrt(m)
-        rescaled = as_operator(A.entries / scale)
-        sums = squared_sums(rescaled, np.column_stack(weights))
-    else:
-        scale = float(np.linalg.norm(norms)) / np.sqrt(m * n)
-        sums = S / scale**2
-    marginals_of = sums[1:] / m if survey else [None] * len(targets)
-    return [Problem(A, scale, target, M) for target, M in zip(targets, marginals_of, strict=True)]
+    shapes = [(t.astype(np.float64) / size) ** 2 for t, size in zip(targets, sizes, strict=True)] if survey else []
+    weights = np.stack(shapes) if survey else np.empty((0, m))
+    squares, sums = squared_sums(A, weights)
+    if np.all((squares > 1 / SQUARABLE) & (squares < SQUARABLE)):
+        scale = float(np.sqrt(squares.mean() / m))
+        sums /= m * scale**2
+    else:  # a zero column, or squares that left the range of floats
+        norms = check_no_zero_column(A.column_norms()).astype(np.float64)
+        scale = root_mean_square(norms) / np.sqrt(m)
+        sums = squared_sums(as_operator(A.entries / A.dtype.type(scale)), weights)[1] / m
+    return [Problem(A, scale, t, sums[i] if survey else None) for i, t in enumerate(targets)]
 
 
-def squared_sums(A: Operator, W: np.ndarray) -> np.ndarray:
-    """``Σ_i W[i, k] |a_ij|²``, (t, n), in double."""
-    entries = A.entries if not sp.issparse(A.wrapped) else A.wrapped
-    if sp.issparse(entries):
-        squares = entries.copy()
-        squares.data = np.abs(squares.data).astype(np.float64) ** 2
-        return np.ascontiguousarray((squares.T @ W).T)
-    S = np.empty((W.shape[1], A.shape[1]))
-    with np.errstate(over="ignore", under="ignore"):
-        kernel = marginals.by_column if entries.strides[0] < entries.strides[1] else marginals.by_row
-        kernel(entries, np.asfortranarray(W), S)
-    return S
+def squared_sums(A: Operator, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``Σ_i |a_ij|²``, (n,), and ``Σ_i W[k, i] |a_ij|²``, (t, n), in double."""
+    if sp.issparse(A.wrapped):
+        entries = A.entries.copy()
+        entries.data = np.abs(entries.data).astype(np.float64) ** 2
+        return np.asarray(entries.sum(axis=0)).ravel(), np.ascontiguousarray((entries.T @ W.T).T)
+    squares, sums = np.empty(A.shape[1]), np.empty((len(W), A.shape[1]))
+    entries = A.entries
+    kernel = marginals.by_column if entries.strides[0] < entries.strides[1] else marginals.by_row
+    kernel(entries, W, squares, sums)
+    return squares, sums
 
 
 def _scale_by_probes(A: Operator) -> float:
@@ -240,12 +247,22 @@ def warn_ambiguous(A: Operator, k: int) -> None:
         )
 
 
-def walk(problem: Problem, start: Point, step: Callable[[Point], Point], run: Course, *, patience: int, by_residual=True):
-    """Repeat `step` until it stops moving, or fits y; give up after `patience` steps without a smaller residual.
+def walk(
+    problem: Problem,
+    start: Point,
+    step: Callable[[Point], Point],
+    run: Course,
+    *,
+    patience: int,
+    residual_tol: float | None = None,
+) -> Outcome:
+    """Repeat `step` until it stops moving or fits y (to `residual_tol`, or tol); give up after `patience` steps without a smaller residual.
 
     Returns the last point where it converged, else the one of least residual.
     """
-    tol = max(run.tol, ROUNDING * float(np.finfo(problem.dtype).eps))
+    rounding = ROUNDING * float(np.finfo(problem.dtype).eps)
+    tol = max(run.tol, rounding)
+    residual_tol = tol if residual_tol is None else max(residual_tol, rounding)
     point = best = start
     waited, state, stopped, converged = 0, None, f"stopped at max_iter={run.max_iter}", False
     units = float(np.linalg.norm(problem.given))
@@ -262,7 +279,7 @@ def walk(problem: Problem, start: Point, step: Callable[[Point], Point], run: Co
         if run.callback is not None:
             fields["x"] = _frozen(problem.unit * problem.full(point))
         asked = state.record(**fields).stop
-        if moved <= tol or (by_residual and point.residual <= tol):
+        if moved <= tol or point.residual <= residual_tol:
             converged, stopped = True, ""
             break
         if asked:

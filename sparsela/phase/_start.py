@@ -67,8 +67,8 @@ def spectral_init(A: Any, y: Any, n_nonzero_coefs: int, *, kind: str = "full", s
     --------
     >>> from sparsela.datasets import make_phaseless
     >>> from sparsela.phase import phase_error, spectral_init
-    >>> A, y, x = make_phaseless(200, 400, 4, random_state=0)
-    >>> phase_error(spectral_init(A, y, 4), x) < 0.6
+    >>> A, y, x = make_phaseless(200, 400, 4, random_state=1)
+    >>> phase_error(spectral_init(A, y, 4), x) < 0.25
     True
     """
     if kind not in KINDS:
@@ -123,8 +123,8 @@ def null_init(
     --------
     >>> from sparsela.datasets import make_phaseless
     >>> from sparsela.phase import null_init, phase_error
-    >>> A, y, x = make_phaseless(200, 400, 4, random_state=0)
-    >>> phase_error(null_init(A, y, 4), x) < 0.4
+    >>> A, y, x = make_phaseless(200, 400, 4, random_state=1)
+    >>> phase_error(null_init(A, y, 4), x) < 0.15
     True
     """
     weak_fraction = check_positive(weak_fraction, "weak_fraction")
@@ -177,10 +177,10 @@ def spectral(problem: Problem, S: np.ndarray, kind: str = "full") -> np.ndarray:
     """The leading eigenvector on S, (n,), of norm 1."""
     C, s = problem.columns(S), len(S)
     if kind == "full":
-        return _spread(problem, S, _eigenvector(weighted_gram(C, problem.y**2), s - 1))
+        return _spread(problem, S, _eigenvector(problem.weighted_gram(C, problem.y**2), s - 1))
     norms = row_norms(C)
     I = top_k(_per_norm(problem.y, norms, 0), ceil(problem.m / STRONG))
-    return _spread(problem, S, _eigenvector(_normalised_gram(C, norms, I), s - 1))
+    return _spread(problem, S, _eigenvector(_normalised_gram(problem, C, norms, I), s - 1))
 
 
 def null(problem: Problem, S: np.ndarray, weak_fraction: float = 0.5) -> np.ndarray:
@@ -194,14 +194,7 @@ def null(problem: Problem, S: np.ndarray, weak_fraction: float = 0.5) -> np.ndar
     norms = row_norms(C)
     ratio = _per_norm(problem.y, norms, np.inf)
     I = np.argpartition(ratio, n_weak - 1)[:n_weak]
-    return _spread(problem, S, _eigenvector(_normalised_gram(C, norms, np.sort(I)), 0))
-
-
-def weighted_gram(C, w: np.ndarray) -> np.ndarray:
-    """``Cᴴ diag(w) C``, an ndarray."""
-    if sp.issparse(C):
-        return (C.conj().T @ sp.csc_array(C.multiply(w[:, None]))).toarray()
-    return C.conj().T @ (C * w[:, None])
+    return _spread(problem, S, _eigenvector(_normalised_gram(problem, C, norms, np.sort(I)), 0))
 
 
 def row_norms(C) -> np.ndarray:
@@ -215,10 +208,10 @@ def _per_norm(y: np.ndarray, norms: np.ndarray, without: float) -> np.ndarray:
     return np.where(norms > 0, y / np.where(norms > 0, norms, 1), without)
 
 
-def _normalised_gram(C, norms: np.ndarray, I: np.ndarray) -> np.ndarray:
+def _normalised_gram(problem: Problem, C, norms: np.ndarray, I: np.ndarray) -> np.ndarray:
     w = np.zeros_like(norms)
     w[I] = np.where(norms[I] > 0, norms[I], np.inf) ** -2.0
-    return weighted_gram(C, w)
+    return problem.weighted_gram(C, w)
 
 
 def _eigenvector(Y: np.ndarray, which: int) -> np.ndarray:
