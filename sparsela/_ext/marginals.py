@@ -1,9 +1,9 @@
 """Squared norms of the columns, and weighted sums of their squared entries, in one pass over A (Numba).
 
-``squares[j] = Σ_i |a_ij|²`` and ``sums[k, j] = Σ_i W[k, i] |a_ij|²``. Contract: A (m, n) of any strides, float32, float64
-or complex, finite; W (t, m), t ≥ 0, contiguous, float64; squares (n,) and sums (t, n), float64, are written. The sums are
-in double. `by_row` is for rows that are contiguous, `by_column` for columns: both read A once from memory and allocate
-nothing of its size, which ``np.abs(A) ** 2`` would.
+``squares[j] = Σ_i |a_ij|²`` and ``sums[k, j] = Σ_i W[k, i] |a_ij|²``. Contract: A (m, n) of any strides, float32,
+float64 or complex, finite; W (t, m), t ≥ 0, contiguous, float64; squares (n,) and sums (t, n), float64, are written.
+The sums are in double. `by_row` is for rows that are contiguous, `by_column` for columns: both read A once from memory
+and allocate nothing of its size, which ``np.abs(A) ** 2`` would.
 A pass that vectorises, no BLAS inside: Numba. Compiled at the first call, kept on disk. Called by phase._problem.
 """
 

@@ -1,4 +1,4 @@
-"""Alternate between phases and values: hard thresholding pursuit, and compressive phase retrieval with CoSaMP inside."""
+"""Alternate between phases and values: hard thresholding pursuit, and phase retrieval with CoSaMP inside (CoPRAM)."""
 
 from __future__ import annotations
 
@@ -82,12 +82,11 @@ def htp(
     Notes
     -----
     A step gives the magnitudes the signs of the iterate, ``b = y sgn(A x)``, takes for T the s largest of
-    ``x + (step/m) Aᴴ(b − A x)``, and solves ``min ‖A x − b‖`` over x on T. Real x: at an exact fixed point after finitely
-    many steps, ``O(log m + log(‖x‖ / min |x_j|))`` of them near the solution. Complex x: linear convergence. The global
-    sign plays no part.
+    ``x + (step/m) Aᴴ(b − A x)``, and solves ``min ‖A x − b‖`` over x on T. Real x: at an exact fixed point after
+    finitely many steps, ``O(log m + log(‖x‖ / min |x_j|))`` of them near the solution. Complex x: linear convergence.
 
-    Two products with A, O(m n), a step, and the least squares: a Cholesky factor that follows the support, O(m s) for an
-    index that enters or leaves; conjugate gradients for a LinearOperator.
+    One product with Aᴴ, O(m n), a step, and the least squares: a Cholesky factor that follows the support, O(m s) for
+    an index that enters or leaves; conjugate gradients for a LinearOperator.
 
     References
     ----------
@@ -137,7 +136,7 @@ def copram(
     callback: Callable | None = None,
     return_history: bool = False,
 ) -> PhaseResult:
-    """Find a sparse x from magnitudes ``y = |A x|`` by compressive phase retrieval with alternating minimisation (CoPRAM).
+    """Find a sparse x from magnitudes ``y = |A x|`` by compressive phase retrieval, CoSaMP inside (CoPRAM).
 
     Parameters
     ----------
@@ -187,8 +186,8 @@ def copram(
     Notes
     -----
     A step gives the magnitudes the signs of the iterate, ``b = y sgn(A x)``, and goes on from x with CoSaMP on (A, b):
-    least squares on the support joined with the 2s columns that correlate best with the residual, cut to s entries, until
-    a round changes x by less than a hundredth. Linear convergence.
+    least squares on the support joined with the 2s columns that correlate best with the residual, cut to s entries,
+    until a round changes x by less than a hundredth.
 
     One product with Aᴴ, O(m n), and O(m s²) a round; conjugate gradients for a LinearOperator.
 
@@ -230,8 +229,8 @@ def copram(
 def check_room_to_merge(k: int, m: int) -> None:
     if 3 * k > m:
         raise ValueError(
-            f"n_nonzero_coefs must be at most n_measurements // 3 = {m // 3}, as least squares is solved on three times "
-            f"as many columns, got {k}"
+            f"n_nonzero_coefs must be at most n_measurements // 3 = {m // 3}, as least squares is solved on three "
+            f"times as many columns, got {k}"
         )
 
 

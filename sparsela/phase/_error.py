@@ -22,7 +22,8 @@ def align_phase(x: Any, z: Any) -> np.ndarray:
     Returns
     -------
     ndarray of x's shape
-        ``c x`` with ``c = ⟨x, z⟩ / |⟨x, z⟩|``, ±1 for real arrays, for each column; ``c = 1`` where they are orthogonal.
+        ``c x`` with ``c = ⟨x, z⟩ / |⟨x, z⟩|``, ±1 for real arrays, for each column; ``c = 1`` where they are
+        orthogonal.
 
     Raises
     ------

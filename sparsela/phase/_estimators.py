@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela.phase._retrieve import METHODS, retrieve
 
+ACCEPTED = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
 MEASUREMENTS = ("magnitude", "intensity")
 
 
@@ -118,7 +119,7 @@ class SparsePhaseRetrieval(RegressorMixin, BaseEstimator):
         SparsePhaseRetrieval
             Itself.
         """
-        X, y = self._data(X, y)
+        X, y = self._measured(X, y)
         if y.min() < 0:
             raise ValueError(f"y must be measurements={self.measurements!r}, at least 0, got {y.min():g}")
         k = min(max(1, X.shape[1] // 10), X.shape[0]) if self.n_nonzero_coefs is None else self.n_nonzero_coefs
@@ -151,17 +152,14 @@ class SparsePhaseRetrieval(RegressorMixin, BaseEstimator):
             ``|X coef_|``, or its square where the model was fitted to intensities.
         """
         check_is_fitted(self)
-        magnitudes = np.abs(self._data(X) @ self.coef_)
+        X = validate_data(self, X, reset=False, skip_check_array=_is_complex(X), **ACCEPTED)
+        magnitudes = np.abs(X @ self.coef_)
         return magnitudes**2 if self.measurements == "intensity" else magnitudes
 
-    def _data(self, X, y=None):
-        """X, and y in fit, through scikit-learn's validation, which a complex ndarray passes by."""
-        keywords = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32], "reset": y is not None}
-        if y is None:
-            keywords["skip_check_array"] = _is_complex(X)
-            return validate_data(self, X, **keywords)
+    def _measured(self, X, y):
+        """X and y of a fit through scikit-learn's validation, which a complex ndarray passes by."""
         if not _is_complex(X) or _is_complex(y):  # it says what is wrong with a complex y
-            return validate_data(self, X, y, y_numeric=True, **keywords)
+            return validate_data(self, X, y, y_numeric=True, **ACCEPTED)
         validate_data(self, X, skip_check_array=True)
         return X, np.asarray(y, np.finfo(X.dtype).dtype)
 

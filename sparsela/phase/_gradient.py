@@ -1,4 +1,4 @@
-"""Gradient methods: truncated amplitude flow (SPARTA), and thresholded Wirtinger flow, which is not told the sparsity."""
+"""Gradient methods: truncated amplitude flow (SPARTA); thresholded Wirtinger flow, which is not told the sparsity."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sparta(
     n_nonzero_coefs : int
         Non-zeros s of x, from 1 to min(n_measurements, n_features).
     x0 : ndarray of the shape of x, optional
-        Start, not zero, of which the s largest entries are taken; None: :func:`spectral_init` with ``kind="truncated"``.
+        Start, not zero, of which the s largest entries are taken; None: :func:`spectral_init`, truncated.
     step : float, default=1.0
         Step of the gradient, in units where the entries of A have mean square 1.
     gamma : float, default=0.7
@@ -84,7 +84,7 @@ def sparta(
     Notes
     -----
     ``x ← H_s(x − (step/m) Aᴴ((u − y sgn u) 1_I))`` with ``u = A x``, I the equations that count, and H_s keeping the s
-    largest entries. Linear convergence; two products with A, O(m n), a step.
+    largest entries. Linear convergence; one product with Aᴴ, O(m n), a step.
 
     References
     ----------
@@ -185,8 +185,8 @@ def thwf(
     -----
     ``x ← soft(x − (step/φ²) (1/m) Aᴴ((|u|² − y²) u), (step/φ²) τ)`` with ``u = A x``, ``φ² = mean(y²)`` and
     ``τ² = (beta log(mn)/m²) Σ (|u|² − y²)² |u|²``: the threshold vanishes with the residual. With few measurements it
-    diverges; where ``‖x‖ > 5φ`` it starts again with half the step, at most six times. Linear convergence; two products
-    with A, O(m n), a step. It needs more measurements than the methods that are told the sparsity.
+    diverges; where ``‖x‖ > 5φ`` it starts again with half the step, at most six times. Linear convergence; one product
+    with Aᴴ, O(m n), a step. It needs more measurements than the methods that are told the sparsity.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """What the methods of the room share: a measurement without units, points of an iteration, the walk, the answer.
 
-Inside, A stands for A / c with entries of mean square 1 and y for y / (c φ) of mean square 1, so that the x looked for has
-norm about 1, every step size is a plain number, and no square leaves the range of floats. A itself is never copied.
+Inside, A stands for A / c with entries of mean square 1 and y for y / (c φ) of mean square 1, so that the x looked for
+has norm about 1, every step size is a plain number, and no square leaves the range of floats. A itself is not copied.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Problem:
         self.given = y
         size = root_mean_square(y)
         self.unit = size / scale  # φ: estimates ‖x‖
+        self.norm = size * float(np.sqrt(self.m))  # ‖y‖, as it was given
         self.y = y / y.dtype.type(size) if size else y
         self.marginals = marginals
         self._scratch: np.ndarray | None = None
@@ -190,7 +191,7 @@ def check_first(x0: Any, A: Operator, y: np.ndarray) -> np.ndarray | None:
 
 
 def problems(A: Operator, y: np.ndarray, *, survey: bool) -> list[Problem]:
-    """A problem for each target. `survey`: with marginals, for all targets in the pass over A that measures its norm."""
+    """A problem for each target; `survey`: with marginals, from the pass over A that measures its norm."""
     columns = y[:, None] if y.ndim == 1 else y
     targets = [np.ascontiguousarray(column) for column in columns.T]
     sizes = [root_mean_square(target) or 1.0 for target in targets]
@@ -256,16 +257,16 @@ def walk(
     patience: int,
     residual_tol: float | None = None,
 ) -> Outcome:
-    """Repeat `step` until it stops moving or fits y (to `residual_tol`, or tol); give up after `patience` steps without a smaller residual.
+    """Repeat `step` until it stops moving or fits y, to `residual_tol` (None: tol).
 
-    Returns the last point where it converged, else the one of least residual.
+    Gives up after `patience` steps without a smaller residual. Returns the last point where it converged, else the one
+    of least residual.
     """
     rounding = ROUNDING * float(np.finfo(problem.dtype).eps)
     tol = max(run.tol, rounding)
     residual_tol = tol if residual_tol is None else max(residual_tol, rounding)
     point = best = start
     waited, state, stopped, converged = 0, None, f"stopped at max_iter={run.max_iter}", False
-    units = float(np.linalg.norm(problem.given))
     for state in run.steps():
         new = step(point)
         if not np.isfinite(new.residual):
@@ -275,7 +276,7 @@ def walk(
         waited = 0 if point.residual < best.residual else waited + 1
         if point.residual < best.residual:
             best = point
-        fields = {"residual_norm": units * point.residual, "support": _frozen(point.T)}
+        fields = {"residual_norm": problem.norm * point.residual, "support": _frozen(point.T)}
         if run.callback is not None:
             fields["x"] = _frozen(problem.unit * problem.full(point))
         asked = state.record(**fields).stop
@@ -320,7 +321,7 @@ def solve_targets(
             T = np.flatnonzero(answer)
             fitted = A.apply_support(T, answer[T]) if T.size else np.zeros(problem.m)
             x.append(answer.astype(A.dtype, copy=False))
-            residuals.append(float(np.linalg.norm(np.abs(fitted) - problem.given)))
+            residuals.append(root_mean_square(np.abs(fitted) - problem.given) * float(np.sqrt(problem.m)))
             found.append(outcome)
     reasons = [outcome.stopped for outcome in found if outcome.stopped]
     if reasons:

@@ -151,17 +151,19 @@ def retrieve(
 
 def best_of(problem: Problem, starts: Iterator, run_from: Callable, run: Course, workers: int) -> Outcome:
     """The first outcome that fits y, or that of least residual; `workers` starts at a time."""
-    best, units, state = None, float(np.linalg.norm(problem.given)), None
+    best, state = None, None
     for state in run.steps():
         batch = list(islice(starts, workers))
         if not batch:
             break
         best = _better(best, _in_threads(partial(_outcome, problem, run_from), batch, workers), run.tol)
         x = problem.unit * problem.full(best.point)
-        state.record(residual_norm=units * best.point.residual, x=x, support=best.point.T)
+        state.record(residual_norm=problem.norm * best.point.residual, x=x, support=best.point.T)
         if best.point.residual <= run.tol or state.stop:
             break
     best.history = state.history
+    best.converged = best.converged or best.point.residual <= run.tol
+    best.stopped = "" if best.converged else "was still moving when its best run ended"
     return best
 
 

@@ -47,8 +47,8 @@ def spectral_init(A: Any, y: Any, n_nonzero_coefs: int, *, kind: str = "full", s
     TypeError
         If A is no matrix, or a LinearOperator and there is no `support`.
     ValueError
-        If y is negative or not finite, shapes do not fit, a column of A is zero, or n_nonzero_coefs, `kind` or `support`
-        is out of range.
+        If y is negative or not finite, shapes do not fit, a column of A is zero, or n_nonzero_coefs, `kind` or
+        `support` is out of range.
 
     Notes
     -----
@@ -76,9 +76,7 @@ def spectral_init(A: Any, y: Any, n_nonzero_coefs: int, *, kind: str = "full", s
     return _starts(A, y, n_nonzero_coefs, support, lambda problem, S: spectral(problem, S, kind))
 
 
-def null_init(
-    A: Any, y: Any, n_nonzero_coefs: int, *, weak_fraction: float = 0.5, support: Any = None
-) -> np.ndarray:
+def null_init(A: Any, y: Any, n_nonzero_coefs: int, *, weak_fraction: float = 0.5, support: Any = None) -> np.ndarray:
     """Estimate x from magnitudes by the vector most orthogonal to the weakest measurements.
 
     Parameters
