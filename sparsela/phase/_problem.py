@@ -6,6 +6,7 @@ has norm about 1, every step size is a plain number, and no square leaves the ra
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Problem:
         self.norm = size * float(np.sqrt(self.m))  # ‖y‖, as it was given
         self.y = y / y.dtype.type(size) if size else y
         self.marginals = marginals
-        self._scratch: np.ndarray | None = None
+        self._local = threading.local()  # scratch: starts may run in threads of their own
 
     def adjoint(self, r: np.ndarray) -> np.ndarray:
         """``A* r``."""
@@ -98,9 +99,10 @@ class Problem:
         """``Cᴴ diag(w) C``, an ndarray, of columns of A."""
         if sp.issparse(C):
             return (C.conj().T @ sp.csc_array(C.multiply(w[:, None]))).toarray()
-        if self._scratch is None or self._scratch.shape != C.shape:
-            self._scratch = np.empty_like(C)  # page faults of a new array a step cost more than the product
-        return C.conj().T @ np.multiply(C, w[:, None], out=self._scratch)
+        scratch = getattr(self._local, "scratch", None)
+        if scratch is None or scratch.shape != C.shape:
+            scratch = self._local.scratch = np.empty_like(C)  # a new array a step costs more than the product
+        return C.conj().T @ np.multiply(C, w[:, None], out=scratch)
 
     def apply(self, T: np.ndarray, v: np.ndarray) -> np.ndarray:
         """``A_T v``."""
@@ -276,9 +278,9 @@ def walk(
         waited = 0 if point.residual < best.residual else waited + 1
         if point.residual < best.residual:
             best = point
-        fields = {"residual_norm": problem.norm * point.residual, "support": _frozen(point.T)}
+        fields = {"residual_norm": problem.norm * point.residual, "support": frozen(point.T)}
         if run.callback is not None:
-            fields["x"] = _frozen(problem.unit * problem.full(point))
+            fields["x"] = frozen(problem.unit * problem.full(point))
         asked = state.record(**fields).stop
         if moved <= tol or point.residual <= residual_tol:
             converged, stopped = True, ""
@@ -293,7 +295,7 @@ def walk(
     return Outcome(point if converged and not stopped else best, state.n_iter, converged, state.history, stopped)
 
 
-def _frozen(a: np.ndarray) -> np.ndarray:
+def frozen(a: np.ndarray) -> np.ndarray:
     view = a.view()
     view.flags.writeable = False
     return view

@@ -19,7 +19,7 @@ from sparsela.phase._alternating import check_room_to_merge, run_copram, run_htp
 from sparsela.phase._gradient import run_sparta
 from sparsela.phase._newton import run_newton
 from sparsela.phase._prepare import prepare
-from sparsela.phase._problem import ROUNDING, Outcome, PhaseResult, Problem, solve_targets
+from sparsela.phase._problem import ROUNDING, Outcome, PhaseResult, Problem, frozen, solve_targets
 from sparsela.phase._start import null, spectral, strongest
 from sparsela.recovery._problem import SMALL_MATRIX, Course
 
@@ -158,7 +158,7 @@ def best_of(problem: Problem, starts: Iterator, run_from: Callable, run: Course,
             break
         best = _better(best, _in_threads(partial(_outcome, problem, run_from), batch, workers), run.tol)
         x = problem.unit * problem.full(best.point)
-        state.record(residual_norm=problem.norm * best.point.residual, x=x, support=best.point.T)
+        state.record(residual_norm=problem.norm * best.point.residual, x=frozen(x), support=frozen(best.point.T))
         if best.point.residual <= run.tol or state.stop:
             break
     best.history = state.history
