@@ -102,11 +102,11 @@ def iterates(method, A, y, s, x0):
 
 @pytest.mark.parametrize("is_complex", [False, True])
 @pytest.mark.parametrize("name", METHODS)
-def test_every_step_is_the_step_of_the_paper(name, is_complex):
+def test_every_step_is_the_documented_one(name, is_complex):
     method, twin = METHODS[name]
     for seed in range(10):
         A, y, _ = make_phaseless(80, 70, 5, is_complex, random_state=seed)
-        A /= np.sqrt(np.mean(np.abs(A) ** 2))  # the papers' scale
+        A /= np.sqrt(np.mean(np.abs(A) ** 2))  # the scale that the step sizes are for
         x = spectral_init(A, y, 5)
         for found in iterates(method, A, y, 5, x):
             expected = twin(A, y, 5, x)
