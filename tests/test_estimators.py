@@ -19,6 +19,7 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
+from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
     SRHT,
@@ -69,6 +70,7 @@ ESTIMATORS = [
     TensorSketch(),
     SparseRegressor(),
     SparseRegressorCV(),
+    SparsePhaseRetrieval(),
     SketchedLinearRegression(),
     SketchedLinearRegression(method="sketch-and-solve", n_components=20),
 ]

@@ -43,6 +43,10 @@ class GramFit:
     def __init__(self, A: Operator, y: np.ndarray):
         self.A, self.y = A, y
 
+    def aim(self, y: np.ndarray) -> None:
+        """Solve for another y from now on."""
+        self.y = y
+
     def fit(self, T: np.ndarray, start: np.ndarray | None = None, exact: bool = True) -> Fit:
         """The least squares solution on T; `start` and `exact` are for those that iterate."""
         C = self.A.columns(T)
@@ -67,6 +71,10 @@ class FactorFit:
         self.C = np.empty((0, A.shape[0]), A.dtype)
         self.L = np.empty((0, 0), A.dtype)
         self.n_updates = 0
+
+    def aim(self, y: np.ndarray) -> None:
+        """Solve for another y from now on; the factor stays."""
+        self.y = y
 
     def fit(self, T: np.ndarray, start: np.ndarray | None = None, exact: bool = True) -> Fit:
         """The least squares solution on T, in T's order; `start` and `exact` are for those that iterate."""
@@ -154,6 +162,10 @@ class ConjugateFit:
         self.A, self.y, self.target, self.inner_iter = A, y, target, inner_iter
         self.scratch = np.zeros(A.shape[1], y.dtype)
         self.start_correlations: np.ndarray | None = None
+
+    def aim(self, y: np.ndarray) -> None:
+        """Solve for another y, of the same norm, from now on."""
+        self.y, self.start_correlations = y, None
 
     def fit(self, T: np.ndarray, start: np.ndarray | None = None, exact: bool = True) -> Fit:
         """An approximate solution on T, from `start`."""
