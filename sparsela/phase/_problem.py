@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.operators import Operator, as_operator
+from sparsela._core.prox import top_k
 from sparsela._core.results import Result, support_of
 from sparsela._core.validation import check_no_zero_column, check_targets
 from sparsela._ext import marginals
@@ -116,8 +117,6 @@ class Problem:
 
     def point_at(self, x: np.ndarray, k: int | None = None) -> Point:
         """The iterate x, cut to its k largest entries."""
-        from sparsela._core.prox import top_k
-
         T = np.flatnonzero(x)
         if k is not None and T.size > k:
             T = top_k(x, k)

@@ -72,7 +72,7 @@ course.set(xlabel="step", ylabel="error", title="the last steps of Newton projec
 course.legend()
 success.plot(magnitudes, one, "o-", label="one start")
 success.plot(magnitudes, many, "s-", label="retrieve: up to 32 starts")
-success.set(xlabel="magnitudes", ylabel="share solved", title="6 non-zeros of 200: starts are cheap, and checkable")
+success.set(xlabel="magnitudes", ylabel="share solved", title="6 non-zeros of 200: many starts, one is right")
 success.legend()
 figure.suptitle(f"{n_bright} bright pixels of {x.size}, found from {m} magnitudes without a sign")
 
