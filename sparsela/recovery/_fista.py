@@ -28,7 +28,7 @@ from sparsela.recovery._problem import (
 RESTARTS = ("gradient", None)
 GAP_EVERY = 10  # iterations, unless somebody watches
 ROUGH = 4  # Lanczos steps: a step of descent that turns out to be too long is taken back
-SETTLED = 5  # iterations without a change of signs, after which the support is tried; again at twice as many
+SETTLED = 2  # iterations without a change of signs, after which the support is tried; again at twice as many
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -80,7 +80,7 @@ def ista(
         "auto": 1/L with ``L = 1.01 ‖A‖²`` by Lanczos steps (8 applications, at most); "backtracking": L starts
         low and doubles as needed; or the step itself.
     polish : bool, default=True
-        Where the signs of x (of a complex x, the support) have stayed for 5, 10, 20, … iterations, solve for x on them;
+        Where the signs of x (of a complex x, the support) have stayed for 2, 4, 8, … iterations, solve for x on them;
         the solution is taken if it satisfies the optimality conditions, and is then exact to rounding. For the ℓ1 norm.
     x0 : ndarray of the shape of x, optional
         Start; None: zero.
@@ -181,7 +181,7 @@ def fista(
     restart : {"gradient", None}, default="gradient"
         Forget the momentum where it points uphill; with a penalty that is not convex, never.
     polish : bool, default=True
-        Where the signs of x (of a complex x, the support) have stayed for 5, 10, 20, … iterations, solve for x on them;
+        Where the signs of x (of a complex x, the support) have stayed for 2, 4, 8, … iterations, solve for x on them;
         the solution is taken if it satisfies the optimality conditions, and is then exact to rounding. For the ℓ1 norm.
     x0 : ndarray of the shape of x, optional
         Start; None: zero.
