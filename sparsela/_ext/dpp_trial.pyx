@@ -49,6 +49,7 @@ cdef struct Plan:
     double *lifted  # (m, d + 2): the rows of D
     uint8_t *seen
     int64_t n, max_trials
+    int failed  # of some sample: the others need not go on
     int d, m, q, family, size, cap
     double gamma, coef0, degree, alpha, r, offset, total, least
 
@@ -83,7 +84,7 @@ def trials(const double[:, ::1] X, const double[::1] score, const double[::1] la
     plan.alpha, plan.r, plan.offset, plan.total = (
         numbers["alpha"], numbers["r"], numbers["offset"], numbers["total"])
     plan.least = numbers["least"]
-    plan.size, plan.max_trials = size, max_trials
+    plan.size, plan.max_trials, plan.failed = size, max_trials, 0
     # More points come with a chance below 1e-30; that trial would be refused.
     cdef double mean = plan.r * exp(1 / plan.r) * plan.total
     plan.cap = <int> (mean + 12 * sqrt(mean) + 64)
@@ -114,6 +115,8 @@ def trials(const double[:, ::1] X, const double[::1] score, const double[::1] la
         colift(&plan, &D[t, 0], &D[0, 0], plan.lifted + t * wide)
     for s in prange(n_samples, num_threads=n_threads, schedule="dynamic", nogil=True):
         sizes[s] = sample(&plan, sl_hash_key(seed, first + s), bench + threadid(), &out[s, 0], &made[s, 0])
+        if sizes[s] < 0:
+            fail(&plan)
     for t in range(n_threads):
         free(bench[t].P)
     free(block)
@@ -121,12 +124,16 @@ def trials(const double[:, ::1] X, const double[::1] score, const double[::1] la
     return np.asarray(out), np.asarray(sizes), np.asarray(made)
 
 
+cdef void fail(Plan *plan) noexcept nogil:
+    plan.failed = 1
+
+
 cdef int sample(const Plan *plan, uint64_t key, Bench *b, int64_t *out, int64_t *made) noexcept nogil:
     cdef int t, a, k
     cdef double total, slack, need
     cdef Stream stream
     stream.key, stream.id = key, 0
-    while made[0] < plan.max_trials:
+    while made[0] < plan.max_trials and not plan.failed:
         made[0] += 1
         t = points(plan, &stream, b, &total)
         if t < 0:

@@ -61,9 +61,10 @@ cdef inline int ldl_sample(scalar *A, int n, int ld, scalar *W, Stream *stream, 
     cdef int strip, j0, j1, nb, j, i, c, s, rows, width, count = 0
     cdef double p
     cdef double[NB] d
-    for strip in range((n + NB - 1) // NB):
-        j0 = strip * NB
-        j1 = min(j0 + NB, n)
+    cdef int block = NB if n > 512 else NB // 2
+    for strip in range((n + block - 1) // block):
+        j0 = strip * block
+        j1 = min(j0 + block, n)
         nb = j1 - j0
         for j in range(j0, j1):  # the block on the diagonal, column by column
             column = A + <Py_ssize_t> j * ld

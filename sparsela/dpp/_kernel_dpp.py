@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
+from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count
 from sparsela.dpp._dictionary import dictionary, pivoted
 from sparsela.dpp._kernels import check_kernel
@@ -179,7 +180,8 @@ class KernelDPP(BaseEstimator):
         self._seen = np.full(len(X), self.method == "vfx", np.uint8)
         self._seed, self._next = seed_from(self.random_state), 0
         self._plans = {}
-        reference, plan, D = self._plan(None)
+        with one_blas_thread():
+            reference, plan, D = self._plan(None)
         self.alpha_, self.landmark_indices_, self.rls_sum_ = plan.alpha, D, plan.s
         if not plan.lazy:
             self.rls_ = plan.score
@@ -229,7 +231,8 @@ class KernelDPP(BaseEstimator):
             self._next += n_samples
         else:
             seed, first = seed_from(random_state), 0
-        reference, plan, _ = self._plan(size)
+        with one_blas_thread():
+            reference, plan, _ = self._plan(size)
         sets, made, accepted = draw(reference, plan, size, self.max_trials, seed, first, n_samples, self._seen)
         self.n_trials_ += made
         self._n_accepted += accepted
@@ -254,7 +257,8 @@ class KernelDPP(BaseEstimator):
             reference = Reference(self._kernel, self._points, self._diag, D, rng)
             self._seen[seen] = 1
             self._seen[reference.sample] = 1
-            plan = reference.plan(self._alpha(reference, target, size), self.method == "alpha", self.trial_size)
+            alpha = self._alpha(reference, target, size)
+            plan = reference.plan(alpha, self.method == "alpha", self.trial_size, self.max_trials)
             self._plans[size] = reference, plan, D
         return self._plans[size]
 

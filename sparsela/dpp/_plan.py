@@ -25,8 +25,9 @@ from sparsela._core.threads import effective_n_jobs, one_blas_thread
 ROWS = 4096  # of a block of kernel rows
 SAMPLE = 10_000  # points that stand for all in Ĉ
 
-# Seconds of a trial of t distinct points, fitted to measurements: a start, d + 10 for every pair, the factorisation.
-START, PAIR, CUBE = 2e-5, 1e-10, 2.5e-11
+# Seconds of a trial of t points, fitted to measurements: a start, d + 10 for every pair, t³ for the factorisation; and
+# for the set that follows where it is accepted.
+START, PAIR, CUBE, SET = 5e-6, 1.2e-10, 1.2e-11, 5e-11
 SCORE = 1.5e-10  # of a multiply-add in the score of a candidate
 
 
@@ -92,7 +93,7 @@ class Reference:
             high += high - low
         return float(np.exp(brentq(lambda a: self.expected_size(np.exp(a)) - size, low - 1e-6, high, xtol=1e-12)))
 
-    def plan(self, alpha: float, lazy: bool, trial_size) -> Plan:
+    def plan(self, alpha: float, lazy: bool, trial_size, max_trials: int) -> Plan:
         x = alpha * self.mu
         M = np.ascontiguousarray(self.W * np.sqrt(x / (1 + x)))
         least = 1 / (1 + x.max(initial=0))
@@ -105,7 +106,7 @@ class Reference:
             plan.score = self.scores(plan)
             plan.cumulative = np.cumsum(plan.score)
             plan.s = plan.total = float(plan.cumulative[-1])
-        plan.r = trial_size / plan.s if trial_size != "auto" else self._best_r(plan)
+        plan.r = self._best_r(plan) if trial_size == "auto" else self._checked_r(plan, trial_size, max_trials)
         return plan
 
     def scores(self, plan: Plan, points=None) -> np.ndarray:
@@ -128,6 +129,17 @@ class Reference:
                 list(pool.map(fill, blocks))
         return out
 
+    def _checked_r(self, plan: Plan, trial_size: float, max_trials: int) -> float:
+        """r of the trial size q = r s; where it is too small, a set would take more trials than there may be."""
+        r, s = trial_size / plan.s, plan.s
+        log_accept = s + r * s * (1 - np.exp(min(1 / r, 700.0)))
+        if log_accept < -np.log(max_trials):
+            raise ValueError(
+                f"trial_size must be larger: at {trial_size!r}, with scores that sum to {s:.3g}, "
+                f"one trial in 10^{-log_accept / np.log(10):.3g} is accepted"
+            )
+        return r
+
     def _best_r(self, plan: Plan) -> float:
         """The r with the least time a set, (time of a trial) / P(accept): few points a trial, or few trials."""
         s = max(plan.s, 0.25)
@@ -137,7 +149,8 @@ class Reference:
         seconds = START + PAIR * (d + 10) * t**2 + CUBE * t**3
         if plan.lazy:
             seconds += SCORE * m * (d + q) * t * plan.total / s
-        return float(r[np.argmin(np.log(seconds) - s - r * s + t)])
+        log_accept = s + r * s - t
+        return float(r[np.argmin(np.log(seconds + np.exp(log_accept) * SET * t**3) - log_accept)])
 
 
 def _blocks(n: int):
