@@ -13,15 +13,19 @@
 
 from sparsela.dpp._dictionary import bless, ridge_leverage_scores
 from sparsela.dpp._dpp import DPP
+from sparsela.dpp._features import DPPFeatureSelector
 from sparsela.dpp._greedy import greedy_map
 from sparsela.dpp._kdpp import KDPP
 from sparsela.dpp._kernel_dpp import KernelDPP
+from sparsela.dpp._landmarks import DPPLandmarks
 from sparsela.dpp._mcmc import kdpp_mcmc
 from sparsela.dpp._projection import ProjectionDPP
 from sparsela.dpp._symmetric import elementary_symmetric_polynomials
 
 __all__ = [
     "DPP",
+    "DPPFeatureSelector",
+    "DPPLandmarks",
     "KDPP",
     "KernelDPP",
     "ProjectionDPP",

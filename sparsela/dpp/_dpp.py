@@ -78,7 +78,7 @@ class DPP:
     >>> x = np.linspace(0, 1, 100)
     >>> process = DPP(np.exp(-50 * (x[:, None] - x) ** 2))
     >>> round(process.expected_size(), 2)
-    7.69
+    8.36
     >>> S = process.sample(random_state=0)[0]
     >>> bool(np.diff(S).min() > 3)
     True
