@@ -154,7 +154,7 @@ def ridge_leverage_scores(X, kernel, lam, indices, probabilities, *, gamma=None)
 def leverage(kernel, X, diag, landmarks, p, lam) -> np.ndarray:
     A = kernel(landmarks, landmarks)
     A[np.diag_indices(len(A))] += lam * p + len(A) * np.finfo(float).eps * np.trace(A)
-    R = cholesky(A, lower=True, check_finite=False)
+    R = _factor(A)
     out = np.empty(len(X))
     for first in range(0, len(X), ROWS):
         rows = slice(first, first + ROWS)
@@ -230,12 +230,22 @@ def pivoted(kernel, X, diag, size, rng):
         rows = kernel(X[pool[block]], X[pool]) - F[:t, block].T @ F[:t]
         inner = rows[:, block]
         inner = inner + np.eye(len(block)) * (np.finfo(float).eps * len(block) * np.trace(inner))
-        R = cholesky(inner, lower=True, check_finite=False)
+        R = _factor(inner)
         F[t : t + len(block)] = solve_triangular(R, rows, lower=True, check_finite=False)
         d = np.maximum(d - (F[t : t + len(block)] ** 2).sum(axis=0), 0)
         d[block] = 0
         chosen = np.concatenate([chosen, block])
     return np.sort(pool[chosen]), pool
+
+
+def _factor(A: np.ndarray) -> np.ndarray:
+    try:
+        return cholesky(A, lower=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        lowest = np.linalg.eigvalsh(A)[0]
+        raise ValueError(
+            f"kernel must be positive semidefinite, its smallest eigenvalue on {len(A)} points is below {lowest:.3g}"
+        ) from None
 
 
 def _coins(beta: np.ndarray, rng) -> np.ndarray:

@@ -109,7 +109,8 @@ class DPPFeatureSelector(SelectorMixin, BaseEstimator):
         k = min(self.n_features_to_select, len(lam))
         if k < self.n_features_to_select:
             warnings.warn(
-                f"n_features_to_select={self.n_features_to_select} is more than the rank of X: {k} are kept", stacklevel=2
+                f"n_features_to_select={self.n_features_to_select} is more than the rank of X: {k} are kept",
+                stacklevel=2,
             )
         if self.method == "greedy":
             sets = [grow((V**2) @ lam, lambda j: V @ (lam * V[j]), k, 1e-14)]

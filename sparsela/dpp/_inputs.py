@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import cholesky, eigh, eigvalsh, qr, svd
 
+from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_finite, check_matrix, check_psd, check_symmetric
 
 ROUNDING = 1e-8
+SMALL = 1000  # order of a matrix below which a second BLAS thread costs more than it saves
 
 
 class Spectrum(NamedTuple):
@@ -71,20 +74,26 @@ def check_items(S, n: int, name: str = "S") -> np.ndarray:
     return S.astype(np.int64)
 
 
+def threads_for(order: int):
+    return one_blas_thread() if order < SMALL else nullcontext()
+
+
 def spectrum_of(L: np.ndarray) -> Spectrum:
-    lam, V = eigh(L, check_finite=False)
+    with threads_for(len(L)):
+        lam, V = eigh(L, check_finite=False)
     kept = lam > max(lam[-1], 0) * len(L) * 10 * np.finfo(float).eps
     return Spectrum(lam[kept], np.asfortranarray(V[:, kept]))
 
 
 def spectrum_of_factor(B: np.ndarray) -> Spectrum:
     """Of L = B Bᴴ by an SVD of the smaller side: small eigenvalues are right to eps² of the largest, and none n × n."""
-    if B.shape[0] > B.shape[1]:
-        Q, R = qr(B, mode="economic", check_finite=False)
-        U, sigma, _ = svd(R, full_matrices=False, check_finite=False)
-        U = Q @ U
-    else:
-        U, sigma, _ = svd(B, full_matrices=False, check_finite=False)
+    with threads_for(min(B.shape)):
+        if B.shape[0] > B.shape[1]:
+            Q, R = qr(B, mode="economic", check_finite=False)
+            U, sigma, _ = svd(R, full_matrices=False, check_finite=False)
+            U = Q @ U
+        else:
+            U, sigma, _ = svd(B, full_matrices=False, check_finite=False)
     kept = np.flatnonzero(sigma > sigma[0] * max(B.shape) * np.finfo(float).eps)[::-1]
     return Spectrum(sigma[kept] ** 2, np.asfortranarray(U[:, kept]))
 

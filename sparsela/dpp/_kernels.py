@@ -82,7 +82,9 @@ def check_kernel(kernel, X, *, gamma=None, degree=3, coef0=1.0, kernel_params=No
         raise ValueError(f"kernel must be symmetric, but kernel(x, y) and kernel(y, x) differ by up to {gap:.3g}")
     if np.diagonal(K).min() < -1e-8 * scale or np.linalg.eigvalsh(K)[0] < -1e-6 * scale * len(K):
         lowest = np.linalg.eigvalsh(K)[0]
-        raise ValueError(f"kernel must be positive semidefinite, its smallest eigenvalue on {len(K)} points is {lowest:.3g}")
+        raise ValueError(
+            f"kernel must be positive semidefinite, its smallest eigenvalue on {len(K)} points is {lowest:.3g}"
+        )
     return made
 
 

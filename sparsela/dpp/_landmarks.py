@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.random import random_stream
 from sparsela.dpp._greedy import grow
-from sparsela.dpp._inputs import spectrum_of
 from sparsela.dpp._kdpp import KDPP
 from sparsela.dpp._kernel_dpp import KernelDPP
 from sparsela.dpp._kernels import check_kernel
@@ -154,10 +153,13 @@ class DPPLandmarks(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if n <= DENSE:
             L = self._kernel(X, X)
             L = (L + L.T) / 2
-            rank = len(spectrum_of(L).lam)
-            if k > rank:
-                warnings.warn(f"n_components={k} is more than the rank of the kernel: {rank} are taken", stacklevel=3)
-            return KDPP(min(k, rank), L).sample(random_state=random)[0]
+            process = KDPP(1, L)
+            if k > process.rank_:
+                warnings.warn(
+                    f"n_components={k} is more than the rank of the kernel: {process.rank_} are taken", stacklevel=3
+                )
+            process.k = min(k, process.rank_)
+            return process.sample(random_state=random)[0]
         process = KernelDPP(
             self.kernel,
             gamma=self.gamma,

@@ -25,7 +25,9 @@ def draw(reference: Reference, plan, size, max_trials, seed, first, n_samples, s
         out, sizes, trials = call(reference, plan, size, max_trials, seed, start, count, seen)
         made, accepted = made + int(trials[:, 0].sum()), accepted + int(trials[:, 1].sum())
         if (sizes == NOT_PSD).any():
-            raise ValueError("kernel must be positive semidefinite, but a determinant is above what any such kernel has")
+            raise ValueError(
+                "kernel must be positive semidefinite, but a determinant is above what any such kernel has"
+            )
         if (sizes == NO_MEMORY).any():
             raise MemoryError("no memory for the kernel of the points of a trial")
         if (sizes == EXHAUSTED).any():
