@@ -47,7 +47,14 @@ def test_api_has_a_page_for_every_room_and_the_settings():
 
 
 def test_there_are_examples():
-    assert {path.parent.name for path in EXAMPLES} >= {"coding", "dictionary", "dpp", "recovery", "sketch", "transforms"}
+    assert {path.parent.name for path in EXAMPLES} >= {
+        "coding",
+        "dictionary",
+        "dpp",
+        "recovery",
+        "sketch",
+        "transforms",
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
