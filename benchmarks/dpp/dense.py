@@ -2,8 +2,8 @@
 
 One thread. Gaussian kernel on 2000 points in three dimensions. The eigendecomposition, or the marginal kernel for the
 samplers by Cholesky, is made before on both sides; a call draws one set, with a new seed each time. Both sides must
-agree with the exact mean size, to six standard errors of twenty sets. The floor of greedy_map is the products of its matrix
-with a vector, one a step.
+agree with the exact mean size, to six standard errors of twenty sets. The floor of greedy_map is the products of its
+matrix with a vector, one a step.
 """
 
 from itertools import count

@@ -46,7 +46,7 @@ class KernelDPP(BaseEstimator):
     dictionary : {"bless", "rpcholesky"}, default="bless"
         How landmarks are found: by ridge leverage scores, or by randomly pivoted Cholesky on 10,000 points.
     trial_size : float or "auto", default="auto"
-        q = r s: about so many points are looked at in a trial; large: few, dear trials. "auto": the least expected time.
+        q = r s: about so many points are looked at in a trial; large: few, dear trials. "auto": least time.
     max_trials : int, default=100_000
         Trials for one set before giving up.
     random_state : int, RandomState or None, default=None
@@ -172,7 +172,8 @@ class KernelDPP(BaseEstimator):
         diag = kernel.diag(X)
         if not (np.isfinite(diag).all() and diag.min() >= 0 and diag.max() > 0):
             raise ValueError(
-                f"kernel(x, x) must be finite, not negative, and not 0 everywhere, got {diag.min():.3g} to {diag.max():.3g}"
+                "kernel(x, x) must be finite, not negative, and not 0 everywhere, "
+                f"got {diag.min():.3g} to {diag.max():.3g}"
             )
         if self.expected_size is not None and self.expected_size >= len(X):
             raise ValueError(f"expected_size must be below the rank, {len(X)} at most, got {self.expected_size!r}")

@@ -60,7 +60,7 @@ class CallableKernel:
 
 
 def check_kernel(kernel, X, *, gamma=None, degree=3, coef0=1.0, kernel_params=None) -> Kernel | CallableKernel:
-    """The kernel that is meant, tried on a few of the points: it must be finite, symmetric, and not negative on them."""
+    """The kernel that is meant, tried on a few of the points: it must be finite, symmetric and semidefinite there."""
     if callable(kernel):
         made = CallableKernel(kernel, kernel_params or {})
     elif isinstance(kernel, str) and kernel in PAIRWISE_KERNEL_FUNCTIONS:

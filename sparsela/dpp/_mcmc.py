@@ -55,9 +55,9 @@ def kdpp_mcmc(L, k, *, n_samples=1, n_steps="auto", init="greedy", random_state=
 
     Notes
     -----
-    A lazy step (probability 1/2) stays; else one item i in and one item j out, uniformly, are exchanged with probability
-    ``min(1, det L_{S−i+j}/det L_S)``: detailed balance holds for ``det L_S``. The law after finitely many steps is close
-    to it, not equal. O(k²) a step, by a Cholesky factor that rotations keep up to date.
+    A lazy step (probability 1/2) stays; else one item i in and one item j out, uniformly, are exchanged with
+    probability ``min(1, det L_{S−i+j}/det L_S)``: detailed balance holds for ``det L_S``. The law after finitely many
+    steps is close to it, not equal. O(k²) a step, by a Cholesky factor that rotations keep up to date.
 
     References
     ----------

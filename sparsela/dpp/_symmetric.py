@@ -31,8 +31,8 @@ def elementary_symmetric_polynomials(lam, k, log=True) -> np.ndarray:
 
     Notes
     -----
-    ``e_j(λ_1 … λ_i) = e_j(λ_1 … λ_{i−1}) + λ_i e_{j−1}(λ_1 … λ_{i−1})``, all terms positive: no cancellation at any range
-    of lam. O(n k).
+    ``e_j(λ_1 … λ_i) = e_j(λ_1 … λ_{i−1}) + λ_i e_{j−1}(λ_1 … λ_{i−1})``, all terms positive: no cancellation at any
+    range of lam. O(n k).
 
     References
     ----------

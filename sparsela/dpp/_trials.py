@@ -33,7 +33,8 @@ def draw(reference: Reference, plan, size, max_trials, seed, first, n_samples, s
         if (sizes == EXHAUSTED).any():
             wanted = "" if size is None else f" of {size} points"
             raise RuntimeError(
-                f"no set{wanted} in max_trials={max_trials} trials; {accepted} of {made} trials were accepted at any size"
+                f"no set{wanted} in max_trials={max_trials} trials; "
+                f"{accepted} of {made} trials were accepted at any size"
             )
         sets += rows_of(out, sizes)
     return sets, made, accepted

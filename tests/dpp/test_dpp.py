@@ -56,7 +56,7 @@ def test_law_of_a_projection(matrix, laws, r):
 
 def test_law_of_the_chain(matrix, laws):
     L, _ = matrix
-    laws.check(kdpp_mcmc(L, 3, n_samples=N, n_steps=600, random_state=0), laws.of(L, 3))
+    laws.check(kdpp_mcmc(L, 3, n_samples=N, n_steps=300, random_state=0), laws.of(L, 3))
 
 
 def test_chain_is_in_detailed_balance(matrix, laws):
