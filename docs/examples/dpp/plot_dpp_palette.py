@@ -53,5 +53,5 @@ for ax, (name, palette) in zip(axes.flat, palettes.items(), strict=True):
 figure.suptitle(f"24 of 273,280 colours: exact determinantal sample, fit {fit:.1f} s, {1000 * draw:.0f} ms a set")
 
 # %%
-# **When not to use it.** For the smallest mean error: that is what k-means minimises. The process gives colours that are
-# there, different ones, and a new choice at every draw.
+# **When not to use it.** For the smallest mean error: that is what k-means minimises. The process gives colours that
+# are there, different ones, and a new choice at every draw.

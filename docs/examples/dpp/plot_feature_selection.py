@@ -60,9 +60,9 @@ for name, step in (
     right.plot(sizes, [cross_val_score(m, table.data, y, cv=5).mean() for m in model], "o-", label=name)
 everything = make_pipeline(StandardScaler(), LogisticRegression())
 right.axhline(cross_val_score(everything, table.data, y, cv=5).mean(), color="k", linestyle=":", label="all thirty")
-right.set(xlabel="columns kept", ylabel="accuracy (five folds)", title="The target was not looked at, and it shows")
+right.set(xlabel="columns kept", ylabel="accuracy (five folds)", title="Two columns need the target, eight do not")
 right.legend()
 
 # %%
-# **When not to use it.** Where there is one target and nothing else matters: a selector that sees it needs fewer columns.
-# Volume is for tables whose use is not known yet.
+# **When not to use it.** Where there is one target and nothing else matters: a selector that sees it needs fewer
+# columns. Volume is for tables whose use is not known yet.

@@ -42,5 +42,5 @@ for ax, chosen, name, colour in ((axes[0], uniform[0], "uniform", "C1"), (axes[1
 figure.suptitle(f"{len(X):,} points, exact samples of {len(S)}: fit {fit:.1f} s, {1000 * draw:.0f} ms a set")
 
 # %%
-# **When not to use it.** Where the sample must have the proportions of the whole, as in a survey: a determinantal sample
-# gives small clusters more than their share. And one good set, not a random one, is :func:`~sparsela.dpp.greedy_map`'s.
+# **When not to use it.** Where the sample must have the proportions of the whole, as in a survey: a determinantal
+# sample gives small clusters more than their share. And one good set, not a random one, is :func:`~sparsela.dpp.greedy_map`'s.
