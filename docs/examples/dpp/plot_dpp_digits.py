@@ -27,7 +27,9 @@ diverse = process.sample(200, random_state=0)
 uniform = [rng.choice(len(X), 20, replace=False) for _ in range(200)]
 
 figure, axes = plt.subplots(2, 2, figsize=(12, 8.4), layout="constrained", height_ratios=[1, 1.7])
-for ax, chosen, name in ((axes[0, 0], uniform[0], "uniform"), (axes[0, 1], diverse[0], "k-DPP")):
+for ax, sets, name in ((axes[0, 0], uniform, "uniform"), (axes[0, 1], diverse, "k-DPP")):
+    classes = [len(set(y[S])) for S in sets]
+    chosen = sets[classes.index(round(np.mean(classes)))]  # a draw like most
     order = chosen[np.argsort(y[chosen])]
     images = X[order].reshape(2, 10, 8, 8).transpose(0, 2, 1, 3).reshape(16, 80)
     ax.imshow(images, cmap="gray_r")

@@ -43,4 +43,5 @@ figure.suptitle(f"{len(X):,} points, exact samples of {len(S)}: fit {fit:.1f} s,
 
 # %%
 # **When not to use it.** Where the sample must have the proportions of the whole, as in a survey: a determinantal
-# sample gives small clusters more than their share. And one good set, not a random one, is :func:`~sparsela.dpp.greedy_map`'s.
+# sample gives small clusters more than their share. One good set, not a random
+# one, is :func:`~sparsela.dpp.greedy_map`'s.
