@@ -64,7 +64,7 @@ def test_law_of_a_callable_kernel(laws, method):
     kernel = Product()
     process = KernelDPP(kernel, kernel_params={"scale": 0.5}, method=method, n_landmarks=3, random_state=2).fit(EIGHT)
     L = kernel(EIGHT, EIGHT, scale=0.5)
-    laws.check(process.sample(N // 10), laws.of(L))
+    laws.check(process.sample(N // 20), laws.of(L))
     check_acceptance(process, L)
 
 
@@ -179,10 +179,9 @@ def test_leverage_within_a_factor_of_two(rbf):
     L, lam = rbf(X, 0.5), 5.0
     exact = np.diagonal(np.linalg.solve(L + lam * np.eye(2000), L))
     for oversampling, factor in ((16.0, 2), (4.0, 4)):  # scores of the rarest points are the hardest
-        for seed in range(3):
+        for seed in range(2):
             D, p = bless(X, "rbf", lam, gamma=0.5, oversampling=oversampling, random_state=seed)
             ratio = ridge_leverage_scores(X, "rbf", lam, D, p, gamma=0.5) / exact
-            print(oversampling, len(D), exact.sum(), ratio.min(), ratio.max(), np.percentile(ratio, [1, 99]))
             assert 1 / factor < ratio.min() and ratio.max() < factor
     everything = ridge_leverage_scores(X, "rbf", lam, np.arange(2000), np.ones(2000), gamma=0.5)
     np.testing.assert_allclose(everything, exact, rtol=1e-6)
