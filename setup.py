@@ -35,6 +35,8 @@ MODULES = {
     "srht": [],
     "lsqr": ["lsqr_kernel.c"],
     "truncated": ["truncated_kernel.c"],
+    "dpp": [],
+    "dpp_trial": ["dpp_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }
 

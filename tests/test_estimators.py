@@ -19,6 +19,7 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
+from sparsela.dpp import DPPFeatureSelector, DPPLandmarks, KernelDPP
 from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
@@ -61,6 +62,9 @@ ESTIMATORS = [
     DiscreteSparseCoding(n_steps=5, values=(0, 1, 2), max_active=3),
     MaximalCausesAnalysis(n_steps=5, max_active=3),
     SpikeSlabSparseCoding(n_steps=5, max_active=3),
+    DPPLandmarks(1),
+    DPPFeatureSelector(1),
+    KernelDPP(),
     GaussianSketch(),
     SparseSignSketch(),
     CountSketch(),
