@@ -34,6 +34,7 @@ MODULES = {
     "signs": ["signs_kernel.c"],
     "srht": [],
     "lsqr": [],
+    "csr": [],
     "truncated": ["truncated_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }

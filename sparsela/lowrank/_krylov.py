@@ -1,0 +1,151 @@
+"""Block Golub–Kahan bidiagonalization with full reorthogonalization and thick restarts: a few singular triplets."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from scipy.linalg import qr, svd
+from sklearn.exceptions import ConvergenceWarning
+
+from sparsela._core.progress import iterate
+
+MAX_RESTARTS = 10
+UNBOUNDED = 10**6  # block steps: restarts end a run long before
+
+
+class Bidiagonalization:
+    """``A P = Q T`` and ``A* Q = P T* + P₊ S``: bases that grow by a block at a step, and what is left over.
+
+    The matrix must have at least as many rows as columns: P then fills its space no later than Q does, and a full P
+    leaves nothing over.
+
+    Attributes
+    ----------
+    size : int
+        Columns of Q and of P.
+    T : ndarray of shape (size, size)
+        The small matrix, ``Q* A P``.
+    S : ndarray of shape (width, last)
+        Couples the next block of P, of `width` columns, to the last `last` columns of Q.
+    """
+
+    def __init__(self, products, shape, dtype, block_size, max_basis, rng):
+        self._apply, self._apply_adjoint = products
+        self._rng = rng
+        (m, n), self._block = shape, block_size
+        self._Q = np.zeros((m, max_basis), dtype, order="F")
+        self._P = np.zeros((n, min(n, max_basis + block_size)), dtype, order="F")
+        self._T = np.zeros((max_basis, max_basis), dtype)
+        self.size = 0
+        self.width = block_size
+        self.S = np.zeros((block_size, 0), dtype)
+        self._scale = 0.0  # the largest column norm met: a lower bound of ‖A‖
+        start = rng.standard_normal((n, block_size)).astype(dtype)
+        self._P[:, :block_size] = qr(start, mode="economic", check_finite=False)[0]
+
+    @property
+    def T(self):
+        return self._T[: self.size, : self.size]
+
+    def room(self) -> int:
+        return self._Q.shape[1] - self.size
+
+    def step(self) -> None:
+        """One block more on both sides: two products with A, the rest is GEMM."""
+        old, new = self.size, self.size + min(self.width, self.room())
+        block = self._P[:, old:new]
+        W = self._apply(block)
+        self._scale = max(self._scale, float(np.linalg.norm(W, axis=0).max()))
+        H, R, self._Q[:, old:new] = self._orthonormalize(W, self._Q[:, :old])
+        self._T[:old, old:new], self._T[old:new, old:new] = H, R
+        Z = self._apply_adjoint(self._Q[:, old:new])
+        self.size = new
+        self.width = min(self._block, len(self._P) - new)
+        _, S, following = self._orthonormalize(Z, self._P[:, :new], self.width)
+        self._P[:, new : new + self.width] = following
+        self.S = S
+
+    def triplets(self, k):
+        """The k leading Ritz triplets in the coordinates of the bases, and the norms of their residuals."""
+        X, theta, Yh = svd(self.T, full_matrices=False, check_finite=False)
+        left_over = np.linalg.norm(self.S @ X[self.size - self.S.shape[1] :, :k], axis=0) if self.width else np.zeros(k)
+        return X[:, :k], theta[:k], Yh[:k], left_over
+
+    def restart(self, k) -> None:
+        """Keep the k leading Ritz triplets as the bases, and the block that follows."""
+        X, theta, Yh, _ = self.triplets(k)
+        following = self._P[:, self.size : self.size + self.width].copy()
+        self._Q[:, :k] = self._Q[:, : self.size] @ X
+        self._P[:, :k] = self._P[:, : self.size] @ Yh.conj().T
+        self._P[:, k : k + self.width] = following
+        self._T[:] = 0
+        self._T[:k, :k] = np.diag(theta)
+        self.S = self.S @ X[self.size - self.S.shape[1] :, :k]
+        self.size = k
+
+    def vectors(self, X, Yh):
+        """Coordinates to vectors: U, Vt."""
+        return self._Q[:, : self.size] @ X, Yh @ self._P[:, : self.size].conj().T
+
+    def _orthonormalize(self, W, basis, width=None):
+        """``W = basis H + Q R``: classical Gram–Schmidt twice, then QR. Directions that W lacks are drawn at random."""
+        H = np.zeros((basis.shape[1], W.shape[1]), W.dtype)
+        for _ in range(2):
+            part = basis.conj().T @ W
+            W = W - basis @ part
+            H += part
+        width = W.shape[1] if width is None else width
+        negligible = np.finfo(W.dtype).eps * max(self._scale, np.finfo(W.dtype).tiny)
+        Q, R = qr(W, mode="economic", check_finite=False)
+        if width == W.shape[1] and np.abs(np.diagonal(R)).min(initial=np.inf) > 10 * negligible:
+            return H, R, Q
+        Q, R, order = qr(W, mode="economic", pivoting=True, check_finite=False)
+        R = R[:, np.argsort(order)]
+        kept = min(int((np.linalg.norm(R, axis=1) > 10 * negligible).sum()), width)  # rows of R descend
+        Q, R = Q[:, :width].copy(), R[:width].copy()
+        R[kept:] = 0
+        fresh = self._rng.standard_normal((len(W), width - kept)).astype(W.dtype)
+        for _ in range(3):
+            for others in (basis, Q[:, :kept]):
+                fresh -= others @ (others.conj().T @ fresh)
+            fresh = qr(fresh, mode="economic", check_finite=False)[0]
+        Q[:, kept:] = fresh
+        return H, R, Q
+
+
+def block_krylov(
+    products, shape, dtype, k, *, block_size, n_iter, tol, max_basis, rng, verbose, callback, return_history
+):
+    """The k leading triplets of the matrix behind `products`; (U, s, Vt, n_iter, converged, residual_norm, history)."""
+    process = Bidiagonalization(products, shape, dtype, block_size, max_basis, rng)
+    restarts = 0
+    limit = UNBOUNDED if n_iter == "auto" else n_iter
+    loop = iterate(limit, "block Krylov", verbose=verbose, callback=callback, return_history=return_history)
+    found = None
+    for state in loop:
+        process.step()
+        enough = process.size >= min(k + block_size, shape[1])
+        last = state.n_iter == limit or process.room() == 0 or process.width == 0
+        if not (last or (enough and state.n_iter % 2 == 0) or callback or return_history or verbose):
+            continue
+        found = X, theta, Yh, residuals = process.triplets(min(k, process.size))
+        worst = float(residuals.max(initial=0))
+        converged = enough and worst <= tol * max(theta[0], np.finfo(theta.dtype).tiny)
+        if state.record(s=theta, residual_norm=worst).stop or converged or state.n_iter == limit or not process.width:
+            break
+        if process.room() == 0:
+            if restarts == MAX_RESTARTS:
+                break
+            process.restart(min(k + block_size, process.size))
+            restarts += 1
+    if not converged and n_iter == "auto" and not state.stop:
+        warnings.warn(
+            f"block Krylov: residual {worst:.2g} above tol * s[0] = {tol * theta[0]:.2g} after {MAX_RESTARTS} "
+            "restarts: raise tol or max_basis",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    X, theta, Yh, _ = found
+    U, Vt = process.vectors(X, Yh)
+    return U, theta, Vt, state.n_iter, bool(converged), worst, state.history
