@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from scipy.linalg import qr, svd
 from sparsela._core.operators import Operator, as_operator
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import spmm
+from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_positive
 from sparsela.lowrank._krylov import block_krylov
 from sparsela.lowrank._results import SVDResult
 
 METHODS = ("block-krylov", "power")
+SERIAL = 1 << 19  # numbers of the bases below which a second BLAS thread costs more than it saves
 _INT32_MAX = np.iinfo(np.int32).max
 
 
@@ -128,24 +131,26 @@ def randomized_svd(
     products, shape = products_of(operator), (m, n)
     if flipped:
         products, shape = products[::-1], (n, m)
-    if method == "power":
-        rounds = n_iter if n_iter != "auto" else 7 if k < 0.1 * min(m, n) else 4
-        found = (*power(products, shape, operator.dtype, k, rounds, n_oversamples, rng), rounds, None, None, None)
-    else:
-        found = block_krylov(
-            products,
-            shape,
-            operator.dtype,
-            k,
-            block_size=block_size,
-            n_iter=_check_steps(n_iter, k, block_size),
-            tol=tol,
-            max_basis=_check_basis(max_basis, k, block_size, shape[1]),
-            rng=rng,
-            verbose=verbose,
-            callback=callback,
-            return_history=return_history,
-        )
+    basis = _check_basis(max_basis, k, block_size, shape[1])
+    with one_blas_thread() if sum(shape) * basis < SERIAL else nullcontext():
+        if method == "power":
+            rounds = n_iter if n_iter != "auto" else 7 if k < 0.1 * min(m, n) else 4
+            found = (*power(products, shape, operator.dtype, k, rounds, n_oversamples, rng), rounds, None, None, None)
+        else:
+            found = block_krylov(
+                products,
+                shape,
+                operator.dtype,
+                k,
+                block_size=block_size,
+                n_iter=_check_steps(n_iter, k, block_size),
+                tol=tol,
+                max_basis=basis,
+                rng=rng,
+                verbose=verbose,
+                callback=callback,
+                return_history=return_history,
+            )
     U, s, Vt = found[:3]
     if flipped:
         U, Vt = Vt.conj().T, U.conj().T
