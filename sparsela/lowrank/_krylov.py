@@ -33,7 +33,7 @@ class Bidiagonalization:
     def __init__(self, products, shape, dtype, block_size, max_basis, rng):
         self._apply, self._apply_adjoint = products
         self._rng = rng
-        (m, n), self._block = shape, block_size
+        m, n = shape
         self._Q = np.zeros((m, max_basis), dtype, order="F")
         self._P = np.zeros((n, min(n, max_basis + block_size)), dtype, order="F")
         self._T = np.zeros((max_basis, max_basis), dtype)
@@ -48,12 +48,13 @@ class Bidiagonalization:
     def T(self):
         return self._T[: self.size, : self.size]
 
-    def room(self) -> int:
-        return self._Q.shape[1] - self.size
+    def full(self) -> bool:
+        """Whether the next block does not fit."""
+        return self._Q.shape[1] - self.size < self.width
 
     def step(self) -> None:
         """One block more on both sides: two products with A, the rest is GEMM."""
-        old, new = self.size, self.size + min(self.width, self.room())
+        old, new = self.size, self.size + self.width
         block = self._P[:, old:new]
         W = self._apply(block)
         self._scale = max(self._scale, float(np.linalg.norm(W, axis=0).max()))
@@ -61,7 +62,7 @@ class Bidiagonalization:
         self._T[:old, old:new], self._T[old:new, old:new] = H, R
         Z = self._apply_adjoint(self._Q[:, old:new])
         self.size = new
-        self.width = min(self._block, len(self._P) - new)
+        self.width = min(self.width, len(self._P) - new)
         _, S, following = self._orthonormalize(Z, self._P[:, :new], self.width)
         self._P[:, new : new + self.width] = following
         self.S = S
@@ -126,7 +127,7 @@ def block_krylov(
     for state in loop:
         process.step()
         enough = process.size >= min(k + block_size, shape[1])
-        last = state.n_iter == limit or process.room() == 0 or process.width == 0
+        last = state.n_iter == limit or process.full() or process.width == 0
         if not (last or (enough and state.n_iter % 2 == 0) or callback or return_history or verbose):
             continue
         found = X, theta, Yh, residuals = process.triplets(min(k, process.size))
@@ -134,7 +135,7 @@ def block_krylov(
         converged = enough and worst <= tol * max(theta[0], np.finfo(theta.dtype).tiny)
         if state.record(s=theta, residual_norm=worst).stop or converged or state.n_iter == limit or not process.width:
             break
-        if process.room() == 0:
+        if process.full():
             if restarts == MAX_RESTARTS:
                 break
             process.restart(min(k + block_size, process.size))

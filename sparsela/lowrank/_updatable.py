@@ -21,7 +21,7 @@ from sparsela.lowrank._randomized import largest_positive, randomized_svd
 from sparsela.lowrank._update import as_pair, check_factors
 
 INPUT = {"accept_sparse": ("csr", "csc", "coo"), "dtype": (np.float64, np.float32)}
-BLOCK = 2048  # rows whose products with each other are formed at a time
+BLOCK = 1024  # rows whose products with each other are formed at a time
 
 
 class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -96,7 +96,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     and a loss of orthogonality is repaired in K.
 
     An update by q sparse rows with nnz entries costs O(nnz (k + p) + (k + q)³ + (k + p) q (k + p + q)): nothing in the
-    numbers of rows and columns, but for a rewriting every p takeovers. Memory is (m + n)(k + p) numbers. More than 2,048
+    numbers of rows and columns, but for a rewriting every p takeovers. Memory is (m + n)(k + p) numbers. More than 1,024
     rows at once are taken in blocks. Sparse input is never made dense by "fast".
 
     References
