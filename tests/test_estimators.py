@@ -19,6 +19,7 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
+from sparsela.lowrank import UpdatableTruncatedSVD
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
     SRHT,
@@ -71,6 +72,9 @@ ESTIMATORS = [
     SparseRegressorCV(),
     SketchedLinearRegression(),
     SketchedLinearRegression(method="sketch-and-solve", n_components=20),
+    UpdatableTruncatedSVD(),
+    UpdatableTruncatedSVD(method="zha-simon"),
+    UpdatableTruncatedSVD(augmentation="rpi"),
 ]
 
 

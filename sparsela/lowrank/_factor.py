@@ -9,7 +9,7 @@ carried along, so that a loss of orthogonality is seen, and repaired in K.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import lapack, qr, solve_triangular, svd
+from scipy.linalg import lapack, qr, svd
 
 from sparsela._core.sparse_backend import aligned_empty
 from sparsela.lowrank._batches import NARROW
@@ -150,10 +150,9 @@ class ExtendedFactor:
         used = self.used if used is None else used
         if N.shape[0] >= N.shape[1]:
             Q, R = qr(N, mode="economic", check_finite=False)
-            # 1-norms: a factor √k on the safe side
-            reciprocal = lapack.dtrcon(R)[0] * np.abs(R).sum(axis=0).max(initial=0)
-            if reciprocal >= self._floor * np.sqrt(N.shape[1]):
-                return solve_triangular(R, Y.T, trans="T", check_finite=False).T @ Q.T, N
+            inverse, singular = lapack.dtrtri(R)
+            if not singular and np.linalg.norm(inverse) * self._floor <= 1:  # at most √k above the spectral norm
+                return (Y @ inverse) @ Q.T, N
         left, values, right = svd(N, full_matrices=N.shape[0] < N.shape[1], check_finite=False)
         good = int((values >= self._floor).sum())
         if len(right) - good > self.width - used:

@@ -221,7 +221,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If the width is not that of the data seen, or values are not finite.
         """
         check_is_fitted(self)
-        if not new_features:
+        if not (new_features or issparse(E)):
             _check_feature_names(self, E, reset=False)
         rows = as_rows(E, "X", self._model.right.dtype)
         extra = rows.shape[1] - self.n_features_in_
