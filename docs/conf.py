@@ -40,7 +40,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": ExplicitOrder(
-        [f"examples/{room}" for room in ("recovery", "coding", "dictionary", "transforms", "sketch")]
+        [f"examples/{room}" for room in ("recovery", "coding", "dictionary", "transforms", "sketch", "lowrank")]
     ),
     "within_subsection_order": "ExampleTitleSortKey",
     "thumbnail_size": (640, 400),

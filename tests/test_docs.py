@@ -16,7 +16,7 @@ import sparsela
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 EXAMPLES = sorted(DOCS.glob("examples/*/plot_*.py"))
-ROOMS = ("coding", "datasets", "dictionary", "recovery", "sketch", "transforms")
+ROOMS = ("coding", "datasets", "dictionary", "lowrank", "recovery", "sketch", "transforms")
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not part of what is installed")
 
@@ -47,7 +47,14 @@ def test_api_has_a_page_for_every_room_and_the_settings():
 
 
 def test_there_are_examples():
-    assert {path.parent.name for path in EXAMPLES} >= {"coding", "dictionary", "recovery", "sketch", "transforms"}
+    assert {path.parent.name for path in EXAMPLES} >= {
+        "coding",
+        "dictionary",
+        "lowrank",
+        "recovery",
+        "sketch",
+        "transforms",
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack, qr, svd
 
-from sparsela._core.sparse_backend import aligned_empty
 from sparsela.lowrank._batches import NARROW
 
 ROWS = 8192  # that are rewritten at a time
@@ -45,8 +44,8 @@ class ExtendedFactor:
         self.size, k = explicit.shape
         self.width, self.used = max(width, k), k
         self._floor = 1 / max_condition
-        self._table = _zeros((self.size, max(self.width, NARROW)), explicit.dtype)
-        self._table[:, :k] = explicit
+        self._table = _zeros((int(GROWTH * self.size), max(self.width, NARROW)), explicit.dtype)
+        self._table[: self.size, :k] = explicit
         self.inner = np.eye(k)
         self.n_folds = 0
         self._measure()
@@ -120,8 +119,8 @@ class ExtendedFactor:
 
     def __setstate__(self, state):
         vars(self).update(state)
-        table, self._table = self._table, aligned_empty(self._table.shape, self.dtype)
-        self._table[:] = table
+        table, self._table = self._table, _zeros((int(GROWTH * self.size), self._table.shape[1]), self.dtype)
+        self._table[: self.size] = table
 
     def _divide(self, C, Y, T):
         """Set K to K C, and to what it needs to reach Y: Z (s, used) with ``Z K = Y``. T follows a fold."""
@@ -179,6 +178,8 @@ class ExtendedFactor:
 
 
 def _zeros(shape, dtype):
-    table = aligned_empty(shape, dtype)
-    table[:] = 0
-    return table
+    """Zeros that begin on a cache line; the system gives pages as they are written, so that room to grow is free."""
+    itemsize = np.dtype(dtype).itemsize
+    room = np.zeros(shape[0] * shape[1] + 64 // itemsize, dtype)
+    start = -room.ctypes.data % 64 // itemsize
+    return room[start : start + shape[0] * shape[1]].reshape(shape)

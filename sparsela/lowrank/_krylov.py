@@ -5,13 +5,21 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from scipy.linalg import qr, svd
+from scipy.linalg import qr as _qr
+from scipy.linalg import svd
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsela._core.progress import iterate
+from sparsela._core.threads import one_blas_thread
 
 MAX_RESTARTS = 10
 UNBOUNDED = 10**6  # block steps: restarts end a run long before
+
+
+def qr(W, **how):
+    """Economic QR of a block: too narrow for a second thread."""
+    with one_blas_thread():
+        return _qr(W, mode="economic", check_finite=False, **how)
 
 
 class Bidiagonalization:
@@ -42,7 +50,7 @@ class Bidiagonalization:
         self.S = np.zeros((block_size, 0), dtype)
         self._scale = 0.0  # the largest column norm met: a lower bound of ‖A‖
         start = rng.standard_normal((n, block_size)).astype(dtype)
-        self._P[:, :block_size] = qr(start, mode="economic", check_finite=False)[0]
+        self._P[:, :block_size] = qr(start)[0]
 
     @property
     def T(self):
@@ -69,7 +77,8 @@ class Bidiagonalization:
 
     def triplets(self, k):
         """The k leading Ritz triplets in the coordinates of the bases, and the norms of their residuals."""
-        X, theta, Yh = svd(self.T, full_matrices=False, check_finite=False)
+        with one_blas_thread():
+            X, theta, Yh = svd(self.T, full_matrices=False, check_finite=False)
         left_over = np.linalg.norm(self.S @ X[self.size - self.S.shape[1] :, :k], axis=0) if self.width else np.zeros(k)
         return X[:, :k], theta[:k], Yh[:k], left_over
 
@@ -98,10 +107,10 @@ class Bidiagonalization:
             H += part
         width = W.shape[1] if width is None else width
         negligible = np.finfo(W.dtype).eps * max(self._scale, np.finfo(W.dtype).tiny)
-        Q, R = qr(W, mode="economic", check_finite=False)
+        Q, R = qr(W)
         if width == W.shape[1] and np.abs(np.diagonal(R)).min(initial=np.inf) > 10 * negligible:
             return H, R, Q
-        Q, R, order = qr(W, mode="economic", pivoting=True, check_finite=False)
+        Q, R, order = qr(W, pivoting=True)
         R = R[:, np.argsort(order)]
         kept = min(int((np.linalg.norm(R, axis=1) > 10 * negligible).sum()), width)  # rows of R descend
         Q, R = Q[:, :width].copy(), R[:width].copy()
@@ -110,7 +119,7 @@ class Bidiagonalization:
         for _ in range(3):
             for others in (basis, Q[:, :kept]):
                 fresh -= others @ (others.conj().T @ fresh)
-            fresh = qr(fresh, mode="economic", check_finite=False)[0]
+            fresh = qr(fresh)[0]
         Q[:, kept:] = fresh
         return H, R, Q
 
@@ -120,7 +129,7 @@ def block_krylov(
 ):
     """The k leading triplets of the matrix behind `products`; (U, s, Vt, n_iter, converged, residual_norm, history)."""
     process = Bidiagonalization(products, shape, dtype, block_size, max_basis, rng)
-    restarts = 0
+    restarts, look = 0, 0
     limit = UNBOUNDED if n_iter == "auto" else n_iter
     loop = iterate(limit, "block Krylov", verbose=verbose, callback=callback, return_history=return_history)
     found = None
@@ -128,8 +137,9 @@ def block_krylov(
         process.step()
         enough = process.size >= min(k + block_size, shape[1])
         last = state.n_iter == limit or process.full() or process.width == 0
-        if not (last or (enough and state.n_iter % 2 == 0) or callback or return_history or verbose):
+        if not (last or (enough and state.n_iter >= look) or callback or return_history or verbose):
             continue
+        look = max(state.n_iter + 2, int(1.1 * state.n_iter))  # the small SVD grows, and is not worth many products
         found = X, theta, Yh, residuals = process.triplets(min(k, process.size))
         worst = float(residuals.max(initial=0))
         converged = enough and worst <= tol * max(theta[0], np.finfo(theta.dtype).tiny)

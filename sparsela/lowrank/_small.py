@@ -24,7 +24,7 @@ def change(s, P_left, block_left, P_right, block_right) -> np.ndarray:
 
 
 def leading(M: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """F, Θ, G of ``M ≈ F diag(Θ) Gᵀ``, signs such that F has no negative diagonal: components move, they do not flip."""
+    """F, Θ, G of ``M ≈ F diag(Θ) Gᵀ``, with no negative diagonal of F: components move, they do not flip."""
     try:
         F, theta, Gt = svd(M, full_matrices=False, check_finite=False)
     except LinAlgError:  # divide and conquer gave up

@@ -96,8 +96,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     and a loss of orthogonality is repaired in K.
 
     An update by q sparse rows with nnz entries costs O(nnz (k + p) + (k + q)³ + (k + p) q (k + p + q)): nothing in the
-    numbers of rows and columns, but for a rewriting every p takeovers. Memory is (m + n)(k + p) numbers. More than 1,024
-    rows at once are taken in blocks. Sparse input is never made dense by "fast".
+    numbers of rows and columns, but for a rewriting every p takeovers. Memory is (m + n)(k + p) numbers. More than
+    1,024 rows at once are taken in blocks. Sparse input is never made dense by "fast".
 
     References
     ----------
@@ -227,8 +227,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         extra = rows.shape[1] - self.n_features_in_
         if extra < 0 or (extra and not new_features):
             raise ValueError(
-                f"X has {rows.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} features "
-                "as input. New features come by add_columns, or with rows by add_rows(..., new_features=True)"
+                f"X has {rows.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                "features as input. New features come by add_columns, or with rows by add_rows(..., new_features=True)"
             )
         if extra:
             self._model.right.extend(extra)

@@ -15,6 +15,7 @@ from sparsela._core.operators import Operator
 
 SPARSE = 8  # an x of which one in so many is not zero, or fewer, is worth a gather of columns
 
+
 @dataclass
 class Descent:
     """Where the iteration stands: x, the extrapolated v, and their images; never more than these n-vectors and g."""

@@ -205,7 +205,7 @@ def test_streams_that_start_small_grow_to_all_components():
         A = rng.standard_normal((1, 3))
         model.partial_fit(A)
         assert model.components_.shape == (1, 3)
-        for t in range(9):
+        for _ in range(9):
             E = rng.standard_normal((1, A.shape[1] + 2))
             model.add_rows(E, new_features=True)
             A = np.vstack([np.pad(A, ((0, 0), (0, 2))), E])

@@ -1,4 +1,4 @@
-"""Kernels of sparse batches against SciPy, implicit directions against dense ones, and the extended factor by itself."""
+"""Kernels of sparse batches against SciPy, implicit directions against dense ones, the extended factor by itself."""
 
 import numpy as np
 import pytest
