@@ -13,6 +13,7 @@ from sparsela._core.progress import iterate
 from sparsela._core.threads import one_blas_thread
 
 MAX_RESTARTS = 10
+CANCELLED = 1e-2  # share of a column that must be left by one orthogonalization, else there is a second
 UNBOUNDED = 10**6  # block steps: restarts end a run long before
 
 
@@ -20,6 +21,11 @@ def qr(W, **how):
     """Economic QR of a block: too narrow for a second thread."""
     with one_blas_thread():
         return _qr(W, mode="economic", check_finite=False, **how)
+
+
+def longest(*parts):
+    """The largest column norm of matrices on top of each other."""
+    return float(np.linalg.norm(np.vstack(parts), axis=0).max(initial=0))
 
 
 class Bidiagonalization:
@@ -63,12 +69,14 @@ class Bidiagonalization:
     def step(self) -> None:
         """One block more on both sides: two products with A, the rest is GEMM."""
         old, new = self.size, self.size + self.width
-        block = self._P[:, old:new]
+        block, last = self._P[:, old:new], slice(old - self.S.shape[1], old)
         W = self._apply(block)
-        self._scale = max(self._scale, float(np.linalg.norm(W, axis=0).max()))
-        H, R, self._Q[:, old:new] = self._orthonormalize(W, self._Q[:, :old])
+        W = W - self._Q[:, last] @ self.S.conj().T  # known, and nearly all that lies along Q
+        H, R, self._Q[:, old:new] = self._orthonormalize(W, self._Q[:, :old], self.width)
+        H[last] += self.S.conj().T
+        self._scale = max(self._scale, longest(H, R))
         self._T[:old, old:new], self._T[old:new, old:new] = H, R
-        Z = self._apply_adjoint(self._Q[:, old:new])
+        Z = self._apply_adjoint(self._Q[:, old:new]) - block @ R.conj().T
         self.size = new
         self.width = min(self.width, len(self._P) - new)
         _, S, following = self._orthonormalize(Z, self._P[:, :new], self.width)
@@ -98,30 +106,42 @@ class Bidiagonalization:
         """Coordinates to vectors: U, Vt."""
         return self._Q[:, : self.size] @ X, Yh @ self._P[:, : self.size].conj().T
 
-    def _orthonormalize(self, W, basis, width=None):
-        """``W = basis H + Q R``: classical Gram–Schmidt twice, then QR. Directions that W lacks are drawn at random."""
-        H = np.zeros((basis.shape[1], W.shape[1]), W.dtype)
-        for _ in range(2):
-            part = basis.conj().T @ W
-            W = W - basis @ part
-            H += part
-        width = W.shape[1] if width is None else width
-        negligible = np.finfo(W.dtype).eps * max(self._scale, np.finfo(W.dtype).tiny)
+    def _orthonormalize(self, W, basis, width):
+        """``W = basis H + Q R`` with `width` columns of Q. Directions that W lacks are drawn at random."""
+        H = basis.conj().T @ W
+        W = W - basis @ H
         Q, R = qr(W)
-        if width == W.shape[1] and np.abs(np.diagonal(R)).min(initial=np.inf) > 10 * negligible:
-            return H, R, Q
+        shortest = np.abs(np.diagonal(R)).min(initial=np.inf)
+        if width < W.shape[1] or shortest <= self._negligible(longest(H, R)):
+            Q, R = self._completed(W, basis, width)
+        elif shortest < CANCELLED * longest(H, R):  # what is left of W along the basis was divided by little
+            part = basis.conj().T @ Q
+            Q, again = qr(Q - basis @ part)
+            H += part @ R
+            R = again @ R
+        return H, R, Q
+
+    def _negligible(self, length):
+        info = np.finfo(self._T.dtype)
+        return 10 * info.eps * max(self._scale, length, info.tiny)
+
+    def _completed(self, W, basis, width):
+        """Q R of a W of short rank, or of more columns than there is room for."""
         Q, R, order = qr(W, pivoting=True)
         R = R[:, np.argsort(order)]
-        kept = min(int((np.linalg.norm(R, axis=1) > 10 * negligible).sum()), width)  # rows of R descend
-        Q, R = Q[:, :width].copy(), R[:width].copy()
+        negligible = self._negligible(longest(R))
+        kept = min(int((np.linalg.norm(R, axis=1) > negligible).sum()), width)  # rows of R descend
+        found, R = Q[:, :kept], R[:width].copy()
         R[kept:] = 0
+        for _ in range(2):  # R stays: what changes is rounding
+            found = qr(found - basis @ (basis.conj().T @ found))
+            found = found[0] * np.sign(np.diagonal(found[1]).real)
         fresh = self._rng.standard_normal((len(W), width - kept)).astype(W.dtype)
         for _ in range(3):
-            for others in (basis, Q[:, :kept]):
+            for others in (basis, found):
                 fresh -= others @ (others.conj().T @ fresh)
             fresh = qr(fresh)[0]
-        Q[:, kept:] = fresh
-        return H, R, Q
+        return np.hstack([found, fresh]), R
 
 
 def block_krylov(

@@ -10,7 +10,7 @@ from scipy.linalg import qr, svd
 
 from sparsela._core.operators import Operator, as_operator
 from sparsela._core.random import seed_from
-from sparsela._core.sparse_backend import spmm
+from sparsela._core.sparse_backend import checked, spmm
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_positive
 from sparsela.lowrank._krylov import block_krylov
@@ -171,8 +171,8 @@ def power(products, shape, dtype, k, rounds, n_oversamples, rng):
 def products_of(operator: Operator):
     """``X ↦ A X`` and ``Y ↦ A* Y`` on blocks; a sparse A is kept by rows and by columns, for the library's kernel."""
     if operator.explicit and hasattr(operator, "csc") and operator.dtype in (np.float32, np.float64):
-        rows, columns = operator.csr, operator.csc.T
-        if max(*operator.shape, rows.nnz) <= _INT32_MAX:
+        if max(*operator.shape, operator.csr.nnz) <= _INT32_MAX:
+            rows, columns = checked(operator.csr), checked(operator.csc.T)
             return lambda X: spmm(rows, X), lambda Y: spmm(columns, Y)
     return operator.matmat, operator.rmatmat
 
