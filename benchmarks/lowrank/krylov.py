@@ -1,10 +1,10 @@
 """A few singular triplets of a large sparse matrix.
 
 One thread. ``randomized_svd`` (block Krylov) on a sparse matrix of order 20,000 with 2.7 million log-counts, rows and
-columns drawn with weight i^−0.7: fifty components. The reference is ARPACK at its tightest; ours must reach all singular
-values to 1e-6 of themselves, and the table says what the peer reaches. scikit-learn's and Facebook's randomized SVD run
-25 and 12 rounds of the power method; ARPACK and PROPACK, by ``scipy.sparse.linalg.svds``, run to 1e-8.
-"""
+columns drawn with weight i^−0.7: fifty components. The reference is ARPACK at its tightest; ours must reach all
+singular values to 1e-6 of themselves, and the table says what the peer reaches. scikit-learn's and Facebook's
+randomized SVD run 25 and 12 rounds of the power method; ARPACK and PROPACK, by ``scipy.sparse.linalg.svds``, run to
+1e-8."""
 
 from functools import partial
 
