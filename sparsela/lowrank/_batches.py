@@ -50,8 +50,9 @@ class SparseRows:
         E = self.matrix
         csr.csr_scatter_add(E.indptr, E.indices, E.data, np.ascontiguousarray(Z, table.dtype), table)
 
-    def squares(self) -> float:
-        return float(np.square(self.matrix.data, dtype=np.float64).sum())
+    @property
+    def values(self) -> np.ndarray:
+        return self.matrix.data
 
     def block(self, rows: slice) -> SparseRows:
         return SparseRows(self.matrix[rows])
@@ -78,8 +79,9 @@ class DenseRows:
     def add_to(self, table, Z):
         table[: self.shape[1], : Z.shape[1]] += self.matrix.T @ Z.astype(table.dtype, copy=False)
 
-    def squares(self):
-        return float(np.square(self.matrix, dtype=np.float64).sum())
+    @property
+    def values(self):
+        return self.matrix
 
     def block(self, rows):
         return DenseRows(self.matrix[rows])
@@ -102,6 +104,17 @@ def as_rows(E: Any, name: str, dtype: np.dtype, *, transpose: bool = False) -> S
             E.sum_duplicates()
         return SparseRows(E.astype(dtype, copy=False))
     return DenseRows((E.T if transpose else E).astype(dtype, copy=False))
+
+
+def squares(values: np.ndarray, name: str) -> float:
+    """The sum of squares, on which all methods here rest: a ValueError where it overflows."""
+    with np.errstate(over="ignore"):
+        total = float(np.square(values, dtype=np.float64).sum())
+    if not np.isfinite(total):
+        raise ValueError(
+            f"{name} must have squares that add up to a finite number, got entries up to {abs(values).max():.3g}"
+        )
+    return total
 
 
 def check_batch(E: Any, name: str):
