@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -443,7 +444,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         if q == 0:
             return self._refresh()
         sizes = [squares(batch.values, "the batch") for batch in batches]  # before anything is changed
-        if not np.isfinite(np.prod(sizes)):
+        if not math.isfinite(math.prod(sizes)):
             raise ValueError(
                 f"D Eᵀ must have a finite norm, got D and E of norms {sizes[0] ** 0.5:.3g}, {sizes[1] ** 0.5:.3g}"
             )

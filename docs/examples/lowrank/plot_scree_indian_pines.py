@@ -2,7 +2,7 @@
 Block Krylov sees the small components of a field that the power method blurs
 =============================================================================
 
-Two hundred colours of a field in Indiana, a row for each pixel of every second line. A few components explain nearly
+Two hundred colours of a field in Indiana, a row for each pixel of every third line. A few components explain nearly
 all of it; the small ones tell crops apart, and there two randomized methods differ at equal numbers of products.
 """
 
@@ -16,7 +16,7 @@ from sparsela.datasets import load_indian_pines
 from sparsela.lowrank import randomized_svd
 
 image, _ = load_indian_pines()
-X = image[::2, ::2].reshape(-1, image.shape[2]).astype(float)
+X = image[::3, ::3].reshape(-1, image.shape[2]).astype(float)
 X -= X.mean(axis=0)
 exact = np.sqrt(np.linalg.eigvalsh(X.T @ X)[::-1])
 k = 20
