@@ -13,7 +13,7 @@ from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import checked, spmm
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_positive
-from sparsela.lowrank._krylov import block_krylov, qr
+from sparsela.lowrank._krylov import block_krylov, finite, qr
 from sparsela.lowrank._results import SVDResult
 
 METHODS = ("block-krylov", "power")
@@ -49,7 +49,8 @@ def randomized_svd(
     block_size : int, default=10
         Vectors that A is multiplied by at a time, of "block-krylov".
     n_iter : int or "auto", default="auto"
-        Block steps or power rounds. "auto": until `tol` is met; of "power", 7 where ``k < 0.1 min(m, n)``, else 4.
+        Block steps or power rounds. "auto": until `tol` is met; of "power", 7 where ``k < 0.1 min(m, n)``, else 4. So
+        many as an int says are done without a warning, or fewer where `tol` is met.
     n_oversamples : int, default=10
         Vectors beyond k, of "power".
     tol : float, default=1e-8
@@ -161,7 +162,7 @@ def power(products, shape, dtype, k, rounds, n_oversamples, rng):
     """Subspace iteration: (U, s, Vt) of the projection of A on the range of ``(A A*)^rounds A Ω``."""
     apply, apply_adjoint = products
     width = min(k + n_oversamples, *shape)
-    Q = qr(apply(rng.standard_normal((shape[1], width)).astype(dtype)))[0]
+    Q = qr(finite(apply(rng.standard_normal((shape[1], width)).astype(dtype))))[0]
     for _ in range(rounds):
         Q = qr(apply(qr(apply_adjoint(Q))[0]))[0]
     left, s, Vt = svd(apply_adjoint(Q).conj().T, full_matrices=False, check_finite=False)

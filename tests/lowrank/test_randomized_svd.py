@@ -216,6 +216,14 @@ def test_bad_input(given, arguments, error, message):
         randomized_svd(given, **{"n_components": 2, **arguments})
 
 
+@pytest.mark.parametrize("method", ["block-krylov", "power"])
+def test_an_operator_with_nan_is_refused(method):
+    A = np.eye(30)
+    A[3, 4] = np.nan
+    with pytest.raises(ValueError, match="A must have finite products"):
+        randomized_svd(aslinearoperator(A), 3, method=method, random_state=0)
+
+
 def test_no_warning_from_a_plain_run():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

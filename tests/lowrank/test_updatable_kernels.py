@@ -6,9 +6,27 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sparsela._ext import csr
-from sparsela.lowrank._augment import Residual, bidiagonalize, full, golub_kahan, gram_schmidt, power
+from sparsela.lowrank._augment import Residual, bidiagonalize, full, golub_kahan, power
 from sparsela.lowrank._batches import DenseRows, SparseRows, as_rows, squares
 from sparsela.lowrank._factor import ExtendedFactor
+
+
+def gram_schmidt(B: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Modified Gram–Schmidt on columns ``b_i − V c_i`` given as pairs (Deng et al., Algorithm 1): (Y, R).
+
+    The columns of B (n, s) are the rows of the batch, those of C (k, s) their coordinates.
+    """
+    B, C = B.astype(np.float64), C.astype(np.float64)
+    s = B.shape[1]
+    Y, R = np.eye(s), np.zeros((s, s))
+    for i in range(s):
+        R[i, i] = np.sqrt(max(B[:, i] @ B[:, i] - C[:, i] @ C[:, i], 0))
+        for part in (B, C, Y):
+            part[:, i] /= R[i, i]
+        R[i, i + 1 :] = B[:, i] @ B[:, i + 1 :] - C[:, i] @ C[:, i + 1 :]
+        for part in (B, C, Y):
+            part[:, i + 1 :] -= np.outer(part[:, i], R[i, i + 1 :])
+    return Y, R
 
 
 def batch(s, n, density, dtype=np.float64, index=np.int32, seed=0):

@@ -26,7 +26,7 @@ k = 20
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
 seeds = range(5)
-left.semilogy(np.arange(1, 41), exact[:40], "k.-", linewidth=1, label="exact")
+left.plot(np.arange(1, 41), exact[:40], "k.-", linewidth=1, label="exact")
 for name, arguments, color in (
     ("power, 120 products", {"method": "power", "n_iter": 1}, "C1"),
     ("block Krylov, 120 products", {"n_iter": 6}, "C0"),
@@ -35,7 +35,8 @@ for name, arguments, color in (
     middle = np.median(found, axis=0)
     spread = np.abs(found.max(axis=0) - middle), np.abs(middle - found.min(axis=0))
     left.errorbar(np.arange(1, k + 1), middle, spread[::-1], color=color, capsize=3, linewidth=1, label=name)
-left.set(xlabel="component", ylabel="singular value", xlim=(9, 24), ylim=(9e3, 3e4))
+left.set(xlabel="component", ylabel="singular value", xlim=(12.5, 22.5))
+left.set_ylim(0.95 * exact[21], 1.05 * exact[12])
 left.set_title("The end of the scree plot, with bars over five seeds")
 left.legend()
 
