@@ -128,11 +128,7 @@ def check_batch(E: Any, name: str):
     dtype = check_dtype(E.dtype, name, allow_complex=False)
     if E.ndim != 2:
         raise ValueError(f"{name} must have two dimensions, got shape {E.shape}. Reshape a single row to (1, n)")
-    check_finite(
-        E.data if sp.issparse(E) and hasattr(E, "data") and isinstance(E.data, np.ndarray) else _values(E), name
-    )
+    if sp.issparse(E) and E.format not in ("csr", "csc", "coo"):
+        E = E.tocsr()
+    check_finite(E.data if sp.issparse(E) else E, name)
     return E if E.dtype == dtype else E.astype(dtype)
-
-
-def _values(E) -> np.ndarray:
-    return E.tocoo().data if sp.issparse(E) else E

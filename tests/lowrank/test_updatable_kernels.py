@@ -104,6 +104,14 @@ def test_rows_of_any_format_without_touching_them():
     assert raw.nnz == 2 * E.nnz  # not summed in place
 
 
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+def test_nan_is_seen_in_any_format(kind):
+    E = np.zeros((4, 6))
+    E[1, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        as_rows(sp.csr_array(E).asformat(kind), "E", np.dtype(float))
+
+
 def residual(s=12, n=200, k=6, seed=0):
     V = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, k)))[0]
     E = batch(s, n, 0.1, seed=seed)
