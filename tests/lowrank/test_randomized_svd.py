@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import subspace_angles
 from scipy.sparse.linalg import aslinearoperator, svds
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 import sparsela
 from sparsela.lowrank import randomized_svd
@@ -175,7 +176,7 @@ def test_power_law_against_arpack_and_for_any_number_of_threads():
     exact = svds(A, 20, tol=1e-12, return_singular_vectors=False, rng=np.random.default_rng(0))
     found = []
     for n_jobs in (1, 2):
-        with sparsela.config_context(n_jobs=n_jobs):
+        with sparsela.config_context(n_jobs=n_jobs), threadpool_limits(n_jobs):
             found.append(randomized_svd(A, 20, random_state=0))
     assert_allclose(found[0].s, np.sort(exact)[::-1], rtol=1e-9)
     for a, b in zip(found[0], found[1], strict=True):
