@@ -4,7 +4,8 @@ One thread. ``randomized_svd`` (block Krylov) on a sparse matrix of order 20,000
 columns drawn with weight i^−0.7: fifty components. The reference is ARPACK at its tightest; ours must reach all
 singular values to 1e-6 of themselves, and the table says what the peer reaches. scikit-learn's and Facebook's
 randomized SVD run 25 and 12 rounds of the power method; ARPACK and PROPACK, by ``scipy.sparse.linalg.svds``, run to
-the loosest tolerance of 1e-2, 1e-3, ... at which they too reach 1e-6 of the values."""
+the loosest tolerance of 1e-2, 1e-3, ... at which they too reach 1e-6 of the values.
+"""
 
 from functools import partial
 

@@ -12,6 +12,7 @@ from sparsela._core.validation import check_dtype, check_finite
 from sparsela._ext import csr
 
 PAIRED = 512  # rows up to which all products of rows are formed as a dense matrix by the kernel
+SMALLEST = 1e-280  # squares below it lose digits
 NARROW = 16  # columns below which the sparse product would copy the whole table
 
 
@@ -106,13 +107,17 @@ def as_rows(E: Any, name: str, dtype: np.dtype, *, transpose: bool = False) -> S
     return DenseRows((E.T if transpose else E).astype(dtype, copy=False))
 
 
-def squares(values: np.ndarray, name: str) -> float:
-    """The sum of squares, on which all methods here rest: a ValueError where it overflows."""
-    with np.errstate(over="ignore"):
+def squares(values: np.ndarray, name: str, *, beside: float = 0.0) -> float:
+    """The sum of squares, on which all methods here rest: a ValueError where it leaves the range of doubles.
+
+    Squares that vanish are rounding, and fine, next to something of the size `beside`.
+    """
+    with np.errstate(over="ignore", under="ignore"):
         total = float(np.square(values, dtype=np.float64).sum())
-    if not np.isfinite(total):
+    if not np.isfinite(total) or (max(total, beside**2) < SMALLEST and values.any()):
         raise ValueError(
-            f"{name} must have squares that add up to a finite number, got entries up to {abs(values).max():.3g}"
+            f"{name} must have squares that add up to a finite number, above {SMALLEST:.0e} unless all are zero, got "
+            f"entries up to {abs(values).max():.3g}"
         )
     return total
 

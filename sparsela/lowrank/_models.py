@@ -208,7 +208,7 @@ def dense_basis(V: np.ndarray, E, scheme: Scheme, rng):
     correction = V.T @ X  # once more, for rows that are nearly inside
     X -= V @ correction
     P = P + correction.T
-    scale = np.sqrt(squares(E.values, "the batch"))
+    scale = np.sqrt(squares(E.values, "the batch", beside=1))
     if scheme.augmentation == "gkl":
         return P, *_dense_golub_kahan(X, scheme.n_augment, scale, rng)
     Q, R, order = qr(X, mode="economic", pivoting=True, check_finite=False)

@@ -443,7 +443,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         q = batches[0].shape[0]
         if q == 0:
             return self._refresh()
-        sizes = [squares(batch.values, "the batch") for batch in batches]  # before anything is changed
+        largest = float(self._model.s.max(initial=0))  # before anything is changed
+        sizes = [squares(batch.values, "the batch", beside=largest) for batch in batches]
         if not math.isfinite(math.prod(sizes)):
             raise ValueError(
                 f"D Eᵀ must have a finite norm, got D and E of norms {sizes[0] ** 0.5:.3g}, {sizes[1] ** 0.5:.3g}"
@@ -455,7 +456,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 parts = [batch.block(slice(start, start + BLOCK)) if q > BLOCK else batch for batch in batches]
                 rng = np.random.default_rng((self.seed_, self.n_updates_, start))
                 gained = step(*parts, rng)
-                self._energy += squares(parts[0].values, "the batch") if gained is None else gained
+                self._energy += squares(parts[0].values, "the batch", beside=1) if gained is None else gained
         self.n_updates_ += 1
         return self._refresh()
 

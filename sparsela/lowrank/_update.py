@@ -120,7 +120,7 @@ def svd_update(
     if batches[0].shape[0] == 0:
         return SVDResult(U.copy(), s.copy(), Vt.copy())
     for batch in batches:
-        squares(batch.values, given[0])
+        squares(batch.values, given[0], beside=float(s.max()))
     forced = {"zha-simon": "full", "vecharynski-saad": "gkl", "fast": augmentation}[method]
     scheme = Scheme(len(s), forced, n_augment, n_power_iter)
     basis = coordinate_basis if method == "fast" else dense_basis
