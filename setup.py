@@ -34,6 +34,7 @@ MODULES = {
     "signs": ["signs_kernel.c"],
     "srht": [],
     "lsqr": ["lsqr_kernel.c"],
+    "csr": [],
     "truncated": ["truncated_kernel.c"],
     "dpp": [],
     "dpp_trial": ["dpp_kernel.c"],

@@ -40,7 +40,10 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": ExplicitOrder(
-        [f"examples/{room}" for room in ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp")]
+        [
+            f"examples/{room}"
+            for room in ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp", "lowrank")
+        ]
     ),
     "within_subsection_order": "ExampleTitleSortKey",
     "thumbnail_size": (640, 400),

