@@ -35,6 +35,7 @@ MODULES = {
     "srht": [],
     "lsqr": [],
     "csr": [],
+    "als": ["als_kernel.c"],
     "truncated": ["truncated_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
 }
