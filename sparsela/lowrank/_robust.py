@@ -16,6 +16,7 @@ from sparsela._core.progress import iterate
 from sparsela._core.results import Result
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela.lowrank._krylov import block_krylov
 from sparsela.lowrank._randomized import randomized_svd
 
 METHODS = ("ialm", "accaltproj", "altproj")
@@ -24,7 +25,7 @@ FIRST_GUESS = 10  # of the rank, for the first partial SVD
 PARTIAL = 0.2  # of the smaller side: above it a full SVD is cheaper
 GROWTH, MU_SPAN = 1.5, 1e7  # of μ: at a step, and in all
 GAMMA = 0.65  # of the thresholds of "accaltproj", at a step
-STAGE = 100.0  # "altproj": a stage ends when its threshold is that much below the next singular value's
+STAGE = 100.0  # the falling part of a threshold has done its work when it is that much below the other
 BLOCK = 1 << 18  # entries that a pass holds at a time
 SEED = 0  # partial SVDs converge: their starts do not matter
 
@@ -236,9 +237,9 @@ def _inexact_alm(M, alpha, how, target, loop):
     Y = filled / M.dtype.type(max(norm, float(np.abs(filled).max()) / alpha))
     mu, ceiling = 1.25 / norm, 1.25 / norm * MU_SPAN
     T, S = filled + Y / M.dtype.type(mu), np.zeros_like(M)
-    guess, d = FIRST_GUESS, min(M.shape)
+    shrink = _Shrinkage(M.shape, how)
     for state in loop:
-        U, s, Vt, guess = _shrunk(T, 1 / mu, guess, how)
+        U, s, Vt = shrink(T, 1 / mu)
         following = min(GROWTH * mu, ceiling)
         np.matmul(U * s, Vt, out=T)
         residual = math.sqrt(soft_step(M, T, S, Y, mu, following, alpha))
@@ -249,20 +250,45 @@ def _inexact_alm(M, alpha, how, target, loop):
     return U, s, Vt, S, state, residual, residual <= target
 
 
-def _shrunk(T, threshold, guess, how):
-    """U, σ − threshold, Vt of the triplets above it, and a guess of how many the next step needs."""
-    d = min(T.shape)
-    while how != "full" and guess < d and (how == "partial" or guess < PARTIAL * d):
-        found = randomized_svd(T, guess, tol=_precision(T), random_state=SEED)
-        if found.s[-1] <= threshold:
-            U, s, Vt = found.U, found.s, found.Vt
-            break
-        guess = min(2 * guess, d)  # not all that are above: the shrunk matrix would be wrong
-    else:
-        U, s, Vt = svd(T, full_matrices=False, check_finite=False)
-    kept = int((s > threshold).sum())
-    following = kept + 1 if kept < guess else min(kept + math.ceil(0.05 * d), d)
-    return U[:, :kept], s[:kept] - s.dtype.type(threshold), Vt[:kept], following
+class _Shrinkage:
+    """Soft thresholding of the singular values of matrices that change little from one to the next."""
+
+    def __init__(self, shape, how):
+        self._d = min(shape)
+        self._how = how
+        self._guess = min(FIRST_GUESS, self._d)  # of how many there are above the threshold, and one more
+        self._V = None
+
+    def __call__(self, T, threshold):
+        """U, σ − threshold, Vt of the triplets above it."""
+        U, s, Vt = self._triplets(T, threshold)
+        kept, d = int((s > threshold).sum()), self._d
+        self._guess = kept + 1 if kept < self._guess else min(kept + math.ceil(0.05 * d), d)
+        return U[:, :kept], s[:kept] - s.dtype.type(threshold), Vt[:kept]
+
+    def _triplets(self, T, threshold):
+        while self._how != "full" and self._guess < (PARTIAL * self._d if self._how == "auto" else self._d):
+            U, s, Vt = self._partial(T, self._guess, threshold)
+            if s[-1] <= threshold:
+                return U, s, Vt
+            self._guess = min(2 * self._guess, self._d)  # there are more: the shrunk matrix would be wrong
+        return svd(T, full_matrices=False, check_finite=False)
+
+    def _partial(self, T, k, threshold):
+        flipped = T.shape[0] < T.shape[1]
+        A = T.T if flipped else T
+        rng = np.random.default_rng(SEED)
+        start = rng.standard_normal((A.shape[1], min(k + 2, self._d))).astype(T.dtype)
+        if self._V is not None:
+            known = self._V[:, : start.shape[1]]
+            start[:, : known.shape[1]] = known
+        width = start.shape[1]
+        basis = min(self._d, max(4 * k + 4 * width, 120))
+        how = {"block_size": width, "n_iter": "auto", "tol": _precision(T), "max_basis": basis, "rng": rng}
+        products = (lambda X: A @ X), (lambda Y: A.T @ Y)
+        U, s, Vt = block_krylov(products, A.shape, T.dtype, k, **how, start=start, floor=threshold)[:3]
+        self._V = Vt.T
+        return (Vt.T, s, U.T) if flipped else (U, s, Vt)
 
 
 def _accelerated(M, r, target, loop):
@@ -285,7 +311,7 @@ def _accelerated(M, r, target, loop):
             L = (U[rows] * s) @ V.T
             yield rows, L, step(M[rows], L, zeta)
 
-    before = np.inf
+    before, steady = np.inf, False
     for state in loop:
         ZV, ZtU, total = np.empty((m, r), M.dtype), np.zeros((n, r), M.dtype), 0.0
         for rows, Z, squares in passes(hard_step):  # Z = M − S in place of L
@@ -293,13 +319,14 @@ def _accelerated(M, r, target, loop):
             ZV[rows] = Z @ V
             ZtU += Z.T @ U[rows]
         residual = math.sqrt(total)
-        settled = residual <= target or abs(before - residual) <= 0.1 * target
+        settled = residual <= target or (steady and abs(before - residual) <= 0.1 * target)
         before = residual
         if state.record(residual_norm=residual, rank=r).stop or settled:
             break
         U, V, sigma = _tangent(U, V, ZV, ZtU) if 2 * r <= min(m, n) else _whole(M, passes(hard_step), r)
         s = sigma[:r]
-        zeta = beta * (float(sigma[r] if len(sigma) > r else 0) + GAMMA**state.n_iter * float(sigma[0]))
+        rest, falling = float(sigma[r] if len(sigma) > r else 0), GAMMA**state.n_iter * float(sigma[0])
+        zeta, steady = beta * (rest + falling), falling < rest / STAGE
     sparse = np.empty_like(M)
     for rows, S, _ in passes(hard_part):
         sparse[rows] = S
@@ -342,12 +369,13 @@ def _alternating(M, rank, target, loop):
         np.matmul(U * s, Vt, out=Z)
         residual = math.sqrt(hard_step(M, Z, zeta))
         last = k == rank
-        settled = residual <= target or (last and abs(before - residual) <= 0.1 * target)
+        steady = 2.0**-t * float(sigma[k - 1]) < lowest / STAGE
+        settled = residual <= target or (last and steady and abs(before - residual) <= 0.1 * target)
         before = residual
         if state.record(residual_norm=residual, rank=k).stop or settled:
             break
         t += 1
-        if not last and 2.0**-t * float(sigma[k - 1]) < lowest / STAGE:
+        if steady and not last:
             k, t, before = k + 1, 0, np.inf
     sparse = (U * s) @ Vt
     hard_part(M, sparse, zeta)
