@@ -19,7 +19,7 @@ from sparsela.dictionary import (
     SpikeSlabSparseCoding,
     TernarySparseCoding,
 )
-from sparsela.lowrank import UpdatableTruncatedSVD
+from sparsela.lowrank import MatrixCompletion, RobustPCA, SingularValueThresholding, UpdatableTruncatedSVD
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
     SRHT,
@@ -75,6 +75,10 @@ ESTIMATORS = [
     UpdatableTruncatedSVD(),
     UpdatableTruncatedSVD(method="zha-simon"),
     UpdatableTruncatedSVD(augmentation="rpi"),
+    MatrixCompletion(),
+    MatrixCompletion(solver="soft-impute"),
+    RobustPCA(),
+    SingularValueThresholding(),
 ]
 
 

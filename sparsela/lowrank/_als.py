@@ -48,14 +48,13 @@ def objective(seen: Observed, U, V, alpha, n_jobs=None) -> tuple[float, float]:
     if not alpha:
         return float(error), float(error)
     penalty = sum(
-        side.counts @ np.square(F, dtype=np.float64).sum(axis=1)
-        for side, F in ((seen.rows, U), (seen.columns, V))
+        side.counts @ np.square(F, dtype=np.float64).sum(axis=1) for side, F in ((seen.rows, U), (seen.columns, V))
     )
     return float(error), float(error + alpha * penalty)
 
 
 def als(seen, U, V, *, solver, alpha, n_inner_iter, max_iter, tol, seed, n_jobs=None, stacklevel=3, **course):
-    """Sweeps over rows and columns until the objective settles; (U, V, n_iter, converged, error, objective, history)."""
+    """Sweeps over rows and columns until the objective settles; (U, V, n_iter, converged, residual_norm, history, objective)."""
     k = U.shape[1]
     U, V = padded(U, seen.dtype), padded(V, seen.dtype)
     row_weights, column_weights = alpha * seen.rows.counts, alpha * seen.columns.counts

@@ -343,7 +343,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.mean_, self.row_bias_, self.column_bias_ = _biases(seen, damping if self.fit_bias else None)
         values = seen.rows.data - self._offsets(seen.rows, self.row_bias_)
         seen = seen.with_values(values.astype(seen.dtype))
-        self.row_factors_, self.column_factors_, self.n_iter_, _, _, self.objective_, _ = _factorize(
+        self.row_factors_, self.column_factors_, self.n_iter_, _, _, _, self.objective_ = _factorize(
             seen,
             self.n_components,
             self.solver,

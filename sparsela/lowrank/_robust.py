@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ PARTIAL = 0.2  # of the smaller side: above it a full SVD is cheaper
 GROWTH, MU_SPAN = 1.5, 1e7  # of μ: at a step, and in all
 GAMMA = 0.65  # of the thresholds of "accaltproj", at a step
 STAGE = 100.0  # the falling part of a threshold has done its work when it is that much below the other
+SERIAL = 1 << 19  # entries below which a second BLAS thread costs more than it saves
 BLOCK = 1 << 18  # entries that a pass holds at a time
 SEED = 0  # partial SVDs converge: their starts do not matter
 
@@ -192,11 +194,14 @@ def robust_pca(
     if scale == 0:
         low_rank, k = np.zeros_like(M), rank or 0
         U, Vt = np.eye(M.shape[0], k, dtype=M.dtype), np.eye(k, M.shape[1], dtype=M.dtype)
-        return RobustPCAResult(low_rank, low_rank.copy(), low_rank != 0, 0, True, 0.0, None, U, np.zeros(k, M.dtype), Vt)
-    if method == "ialm":
-        found = _inexact_alm(M, alpha, svd, tol * scale, loop)
-    else:
-        found = (_accelerated if method == "accaltproj" else _alternating)(M, rank, tol * scale, loop)
+        return RobustPCAResult(
+            low_rank, low_rank.copy(), low_rank != 0, 0, True, 0.0, None, U, np.zeros(k, M.dtype), Vt
+        )
+    with one_blas_thread() if M.size <= SERIAL else nullcontext():
+        if method == "ialm":
+            found = _inexact_alm(M, alpha, svd, tol * scale, loop)
+        else:
+            found = (_accelerated if method == "accaltproj" else _alternating)(M, rank, tol * scale, loop)
     U, s, Vt, sparse, state, residual_norm, converged = found
     if not converged and not state.stop:
         warnings.warn(
@@ -286,7 +291,8 @@ class _Shrinkage:
         basis = min(self._d, max(4 * k + 4 * width, 120))
         how = {"block_size": width, "n_iter": "auto", "tol": _precision(T), "max_basis": basis, "rng": rng}
         products = (lambda X: A @ X), (lambda Y: A.T @ Y)
-        U, s, Vt = block_krylov(products, A.shape, T.dtype, k, **how, start=start, floor=threshold)[:3]
+        with one_blas_thread() if sum(T.shape) * basis <= SERIAL else nullcontext():
+            U, s, Vt = block_krylov(products, A.shape, T.dtype, k, **how, start=start, floor=threshold)[:3]
         self._V = Vt.T
         return (Vt.T, s, U.T) if flipped else (U, s, Vt)
 

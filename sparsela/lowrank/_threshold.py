@@ -198,7 +198,9 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Z.data = self._mapped(matrix.data)
         self.observed_fraction_ = p
         if self.threshold == "gavish-donoho" and p < 1:
-            raise ValueError(f"threshold 'gavish-donoho' is for matrices seen whole, {matrix.nnz} of {m * n} entries were")
+            raise ValueError(
+                f"threshold 'gavish-donoho' is for matrices seen whole, {matrix.nnz} of {m * n} entries were"
+            )
         U, s, Vt = self._triplets(Z, p)
         kept = (s >= self.threshold_) & (s > 0)
         self.singular_values_ = _taken(s[kept], self.threshold_, self.kind)
@@ -280,7 +282,9 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
             raise ValueError(f"bounds must be None or two numbers, the lower first, got {self.bounds!r}")
         low, high = (float(bound) for bound in self.bounds)
         if values.min() < low or values.max() > high:
-            raise ValueError(f"bounds must hold all of X, got {self.bounds!r} and entries from {values.min()} to {values.max()}")
+            raise ValueError(
+                f"bounds must hold all of X, got {self.bounds!r} and entries from {values.min()} to {values.max()}"
+            )
         return low, high
 
     def _mapped(self, values):
