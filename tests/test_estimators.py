@@ -75,8 +75,8 @@ ESTIMATORS = [
     UpdatableTruncatedSVD(),
     UpdatableTruncatedSVD(method="zha-simon"),
     UpdatableTruncatedSVD(augmentation="rpi"),
-    MatrixCompletion(),
-    MatrixCompletion(solver="soft-impute"),
+    MatrixCompletion(1),
+    MatrixCompletion(1, solver="soft-impute"),
     RobustPCA(),
     SingularValueThresholding(),
 ]

@@ -78,4 +78,4 @@ def als(seen, U, V, *, solver, alpha, n_inner_iter, max_iter, tol, seed, n_jobs=
             stacklevel=stacklevel,
         )
     factors = (np.ascontiguousarray(F[:, :k]) for F in (U, V))
-    return (*factors, state.n_iter, bool(converged), error**0.5, value, state.history)
+    return (*factors, state.n_iter, bool(converged), error**0.5, state.history, value)

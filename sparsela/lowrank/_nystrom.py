@@ -36,7 +36,7 @@ class NystromApproximation(MetaFactorization):
     Attributes
     ----------
     F, G, H : ndarray
-        ``A X``, the pseudo-inverse of the core, ``Aᵀ Y``.
+        ``A X V Σ⁻¹``, the identity and ``Aᵀ Y U``, for the singular value decomposition ``U Σ Vᵀ`` of the core, cut.
     rcond : float
         As given.
 
@@ -57,10 +57,11 @@ class NystromApproximation(MetaFactorization):
     def __init__(self, right, left, AX, YtA, rcond):
         self.rcond = rcond
         self._right, self._left = right, left
-        core = np.asarray(right.apply(YtA))
-        U, s, Vt = svd(core, full_matrices=False)
+        self._AX, self._YtA = AX, YtA
+        U, s, Vt = svd(np.asarray(right.apply(YtA)), full_matrices=False)
         kept = s > rcond * s[0]
-        super().__init__(AX, (Vt[kept].T / s[kept]) @ U[:, kept].T, np.ascontiguousarray(YtA.T))
+        F = (AX @ Vt[kept].T) / s[kept]  # the pseudo-inverse written out would lose as many digits as it spans
+        super().__init__(F, np.eye(F.shape[1], dtype=F.dtype), YtA.T @ U[:, kept])
 
     def add(self, A: Any) -> NystromApproximation:
         """The approximation of the sum of what was sketched and A: sketches of a sum are sums.
@@ -76,7 +77,7 @@ class NystromApproximation(MetaFactorization):
             A new one.
         """
         AX, YtA = _sketches(_check_data(A, self.shape), self._right, self._left)
-        return NystromApproximation(self._right, self._left, self.F + AX, self.H.T + YtA, self.rcond)
+        return NystromApproximation(self._right, self._left, self._AX + AX, self._YtA + YtA, self.rcond)
 
     def add_rows(self, block: Any, start: int) -> NystromApproximation:
         """:meth:`add` of rows that begin at `start`, the others being zero.
@@ -97,11 +98,11 @@ class NystromApproximation(MetaFactorization):
         block = _check_data(block, (None, n))
         start = check_count(start, "start", low=0, high=m - block.shape[0])
         rows = slice(start, start + block.shape[0])
-        F = self.F.copy()
-        F[rows] += _dense(self._right.apply(block))
+        AX = self._AX.copy()
+        AX[rows] += _dense(self._right.apply(block))
         part = self._left.columns(rows.start, rows.stop)
         part = part.toarray() if sp.issparse(part) else np.asarray(part)
-        return NystromApproximation(self._right, self._left, F, self.H.T + _dense(part @ block), self.rcond)
+        return NystromApproximation(self._right, self._left, AX, self._YtA + _dense(part @ block), self.rcond)
 
 
 def generalized_nystrom(

@@ -19,8 +19,8 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     Parameters
     ----------
-    n_components : int or None, default=None
-        Rank, of the alternating projections; "ialm" finds it and takes none.
+    rank : int or None, default=None
+        Number of components, of the alternating projections; "ialm" finds it and takes none.
     method : {"ialm", "accaltproj", "altproj"}, default="ialm"
         As in :func:`robust_pca`.
     alpha : float or None, default=None
@@ -78,15 +78,15 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "rank": [Interval(Integral, 1, None, closed="left"), None],
         "method": [StrOptions(set(METHODS))],
         "alpha": [Interval(Real, 0, None, closed="neither"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, n_components=None, *, method="ialm", alpha=None, tol=1e-7, max_iter=500):
-        self.n_components = n_components
+    def __init__(self, rank=None, *, method="ialm", alpha=None, tol=1e-7, max_iter=500):
+        self.rank = rank
         self.method = method
         self.alpha = alpha
         self.tol = tol
@@ -108,10 +108,10 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self
         """
         X = validate_data(self, X, dtype=(np.float64, np.float32))
-        if self.method == "ialm" and self.n_components is not None:
-            raise ValueError(f"n_components must be None for method 'ialm', which finds it, got {self.n_components}")
+        if self.method == "ialm" and self.rank is not None:
+            raise ValueError(f"rank must be None for method 'ialm', which finds it, got {self.rank}")
         found = robust_pca(
-            X, method=self.method, alpha=self.alpha, rank=self.n_components, tol=self.tol, max_iter=self.max_iter
+            X, method=self.method, alpha=self.alpha, rank=self.rank, tol=self.tol, max_iter=self.max_iter
         )
         self.components_, self.singular_values_ = found.Vt, found.s
         self.low_rank_, self.sparse_ = found.low_rank, found.sparse

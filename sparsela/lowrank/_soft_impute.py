@@ -58,7 +58,7 @@ def soft_impute(seen: Observed, rank: int, *, alpha, max_iter, tol, seed, n_jobs
             stacklevel=stacklevel,
         )
     factors = (F * np.sqrt(s) for F in (U, V))
-    return (*factors, state.n_iter, bool(converged), error**0.5, value, state.history)
+    return (*factors, state.n_iter, bool(converged), error**0.5, state.history, value)
 
 
 def penalty_of(seen: Observed, alpha: float, seed: int) -> float:

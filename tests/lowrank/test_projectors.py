@@ -55,7 +55,8 @@ def test_special_cases():
     assert_allclose(cross.reconstruct(), A[:, J] @ np.linalg.pinv(A[np.ix_(I, J)]) @ A[I], atol=1e-8)
     rng = np.random.default_rng(1)
     D, B = rng.standard_normal((40, 8)), rng.standard_normal((60, 10))
-    nystrom = meta_factorization(A, A @ D, A.T @ B, B=B, D=D)
+    with pytest.warns(RankWarning):  # more columns in B than in D: Hᵀ D cannot have the rank of H
+        nystrom = meta_factorization(A, A @ D, A.T @ B, B=B, D=D)
     assert_allclose(nystrom.reconstruct(), A @ D @ np.linalg.pinv(B.T @ A @ D) @ B.T @ A, atol=1e-7)
     x, y = rng.standard_normal(40), rng.standard_normal((60, 2))
     assert_allclose(best.matvec(x), best.reconstruct() @ x)
