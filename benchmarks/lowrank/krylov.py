@@ -1,9 +1,10 @@
 """A few singular triplets of a large sparse matrix.
 
 One thread. ``randomized_svd`` (block Krylov) on a sparse matrix of order 20,000 with 2.7 million log-counts, rows and
-columns drawn with weight i^−0.7: fifty components. The reference is ARPACK at its tightest; ours must reach all singular
-values to 1e-6 of themselves, and the table says what the peer reaches. scikit-learn's and Facebook's randomized SVD run
-25 and 12 rounds of the power method; ARPACK and PROPACK, by ``scipy.sparse.linalg.svds``, run to 1e-8.
+columns drawn with weight i^−0.7: fifty components. The reference is ARPACK at its tightest; ours must reach all
+singular values to 1e-6 of themselves, and the table says what the peer reaches. scikit-learn's and Facebook's
+randomized SVD run 25 and 12 rounds of the power method; ARPACK and PROPACK, by ``scipy.sparse.linalg.svds``, run to
+the loosest tolerance of 1e-2, 1e-3, ... at which they too reach 1e-6 of the values.
 """
 
 from functools import partial
@@ -28,8 +29,8 @@ def cases(quick: bool):
     name = f"{n}², {A.nnz} entries, k = {k}"
     sklearn = partial(sklearn_svd, A, k, n_iter=25, random_state=0)
     yield Case(name, ours, sklearn, check, f"{versioned('scikit-learn')}, n_iter=25", bar=None if quick else 3.3)
-    for solver, bar in (("arpack", None if quick else 1.1), ("propack", None)):
-        peer = partial(svds, A, k, tol=1e-8, solver=solver, rng=np.random.default_rng(0))
+    for solver, tol, bar in (("arpack", 1e-2, None if quick else 1.1), ("propack", 1e-3, None)):
+        peer = partial(svds, A, k, tol=tol, solver=solver, rng=np.random.default_rng(0))
         yield Case(name, ours, peer, check, f"{versioned('scipy')}, {solver}", bar=bar)
     yield Case(name, ours, partial(facebook, A, k), check, "fbpca, n_iter=12")
 

@@ -168,10 +168,8 @@ def gensim_lsi(seen, batches, k):
 
 
 def captures_no_less(X, ours, peer, slack=0.0):
-    one, other = (
-        norm(X @ np.linalg.qr(V.T)[0]) / norm(X) if sp.issparse(X @ V.T) else np.linalg.norm(X @ V.T) / norm(X)
-        for V in (getattr(x, "components_", x) for x in (ours, peer))
-    )
+    vectors = (getattr(x, "components_", x) for x in (ours, peer))
+    one, other = (np.linalg.norm(X @ np.linalg.qr(V.T)[0]) / norm(X) for V in vectors)
     assert one >= other * (1 - slack), f"ours captures {one:.4f}, the peer {other:.4f}"
     return f"captured {one:.4f} and {other:.4f} of the norm"
 

@@ -95,25 +95,6 @@ def bidiagonalize(gram: Residual, n_steps: int, rng: np.random.Generator):
     return P, alpha, beta, Y
 
 
-def gram_schmidt(B: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Modified Gram–Schmidt on columns ``b_i − V c_i`` given as pairs (Deng et al., Algorithm 1): (Y, R).
-
-    B (n, s) has the parts outside V's coordinates, C (k, s) those inside. O(s² (n + k)); :func:`full` does the same in
-    matrix products.
-    """
-    B, C = B.astype(np.float64), C.astype(np.float64)
-    s = B.shape[1]
-    Y, R = np.eye(s), np.zeros((s, s))
-    for i in range(s):
-        R[i, i] = np.sqrt(max(B[:, i] @ B[:, i] - C[:, i] @ C[:, i], 0))
-        for part in (B, C, Y):
-            part[:, i] /= R[i, i]
-        R[i, i + 1 :] = B[:, i] @ B[:, i + 1 :] - C[:, i] @ C[:, i + 1 :]
-        for part in (B, C, Y):
-            part[:, i + 1 :] -= np.outer(part[:, i], R[i, i + 1 :])
-    return Y, R
-
-
 def directions(gram: Residual, augmentation: str, n_augment: int, n_power_iter: int, rng):
     """(Y, block) by the name of the augmentation."""
     if augmentation == "full" or gram.size == 0:

@@ -12,6 +12,7 @@ from sparsela._core.validation import check_dtype, check_finite
 from sparsela._ext import csr
 
 PAIRED = 512  # rows up to which all products of rows are formed as a dense matrix by the kernel
+SMALLEST = 1e-280  # squares below it lose digits
 NARROW = 16  # columns below which the sparse product would copy the whole table
 
 
@@ -50,8 +51,9 @@ class SparseRows:
         E = self.matrix
         csr.csr_scatter_add(E.indptr, E.indices, E.data, np.ascontiguousarray(Z, table.dtype), table)
 
-    def squares(self) -> float:
-        return float(np.square(self.matrix.data, dtype=np.float64).sum())
+    @property
+    def values(self) -> np.ndarray:
+        return self.matrix.data
 
     def block(self, rows: slice) -> SparseRows:
         return SparseRows(self.matrix[rows])
@@ -78,8 +80,9 @@ class DenseRows:
     def add_to(self, table, Z):
         table[: self.shape[1], : Z.shape[1]] += self.matrix.T @ Z.astype(table.dtype, copy=False)
 
-    def squares(self):
-        return float(np.square(self.matrix, dtype=np.float64).sum())
+    @property
+    def values(self):
+        return self.matrix
 
     def block(self, rows):
         return DenseRows(self.matrix[rows])
@@ -104,6 +107,21 @@ def as_rows(E: Any, name: str, dtype: np.dtype, *, transpose: bool = False) -> S
     return DenseRows((E.T if transpose else E).astype(dtype, copy=False))
 
 
+def squares(values: np.ndarray, name: str, *, beside: float = 0.0) -> float:
+    """The sum of squares, on which all methods here rest: a ValueError where it leaves the range of doubles.
+
+    Squares that vanish are rounding, and fine, next to something of the size `beside`.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        total = float(np.square(values, dtype=np.float64).sum())
+    if not np.isfinite(total) or (max(total, beside**2) < SMALLEST and values.any()):
+        raise ValueError(
+            f"{name} must have squares that add up to a finite number, above {SMALLEST:.0e} unless all are zero, got "
+            f"entries up to {abs(values).max():.3g}"
+        )
+    return total
+
+
 def check_batch(E: Any, name: str):
     """A sparse array or a finite ndarray of two dimensions; no rows or no columns is allowed."""
     if np.ma.isMaskedArray(E):
@@ -115,11 +133,7 @@ def check_batch(E: Any, name: str):
     dtype = check_dtype(E.dtype, name, allow_complex=False)
     if E.ndim != 2:
         raise ValueError(f"{name} must have two dimensions, got shape {E.shape}. Reshape a single row to (1, n)")
-    check_finite(
-        E.data if sp.issparse(E) and hasattr(E, "data") and isinstance(E.data, np.ndarray) else _values(E), name
-    )
+    if sp.issparse(E) and E.format not in ("csr", "csc", "coo"):
+        E = E.tocsr()
+    check_finite(E.data if sp.issparse(E) else E, name)
     return E if E.dtype == dtype else E.astype(dtype)
-
-
-def _values(E) -> np.ndarray:
-    return E.tocoo().data if sp.issparse(E) else E

@@ -23,6 +23,13 @@ def qr(W, **how):
         return _qr(W, mode="economic", check_finite=False, **how)
 
 
+def finite(W):
+    """W, or a ValueError: an operator's entries cannot be looked at beforehand, and products may overflow."""
+    if not np.isfinite(W.sum()) and not np.isfinite(W).all():
+        raise ValueError("A must have finite products with vectors of unit length, got NaN or infinity")
+    return W
+
+
 def longest(*parts):
     """The largest column norm of matrices on top of each other."""
     return float(np.linalg.norm(np.vstack(parts), axis=0).max(initial=0))
@@ -71,13 +78,13 @@ class Bidiagonalization:
         """One block more on both sides: two products with A, the rest is GEMM."""
         old, new = self.size, self.size + self.width
         block, last = self._P[:, old:new], slice(old - self.S.shape[1], old)
-        W = self._apply(block)
+        W = finite(self._apply(block))
         W = W - self._Q[:, last] @ self.S.conj().T  # known, and nearly all that lies along Q
         H, R, self._Q[:, old:new] = self._orthonormalize(W, self._Q[:, :old], self.width)
         H[last] += self.S.conj().T
         self._scale = max(self._scale, longest(H, R))
         self._T[:old, old:new], self._T[old:new, old:new] = H, R
-        Z = self._apply_adjoint(self._Q[:, old:new]) - block @ R.conj().T
+        Z = finite(self._apply_adjoint(self._Q[:, old:new])) - block @ R.conj().T
         self.size = new
         self.width = min(self.width, len(self._P) - new)
         _, S, following = self._orthonormalize(Z, self._P[:, :new], self.width)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, qr, solve_triangular, svd
 
 from sparsela.lowrank._augment import Residual, directions
+from sparsela.lowrank._batches import squares
 from sparsela.lowrank._factor import ExtendedFactor
 from sparsela.lowrank._small import border, change, leading
 
@@ -207,7 +208,7 @@ def dense_basis(V: np.ndarray, E, scheme: Scheme, rng):
     correction = V.T @ X  # once more, for rows that are nearly inside
     X -= V @ correction
     P = P + correction.T
-    scale = np.sqrt(E.squares())
+    scale = np.sqrt(squares(E.values, "the batch", beside=1))
     if scheme.augmentation == "gkl":
         return P, *_dense_golub_kahan(X, scheme.n_augment, scale, rng)
     Q, R, order = qr(X, mode="economic", pivoting=True, check_finite=False)

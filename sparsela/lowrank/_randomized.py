@@ -6,14 +6,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from scipy.linalg import qr, svd
+from scipy.linalg import svd
 
 from sparsela._core.operators import Operator, as_operator
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import checked, spmm
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_positive
-from sparsela.lowrank._krylov import block_krylov
+from sparsela.lowrank._krylov import block_krylov, finite, qr
 from sparsela.lowrank._results import SVDResult
 
 METHODS = ("block-krylov", "power")
@@ -49,7 +49,8 @@ def randomized_svd(
     block_size : int, default=10
         Vectors that A is multiplied by at a time, of "block-krylov".
     n_iter : int or "auto", default="auto"
-        Block steps or power rounds. "auto": until `tol` is met; of "power", 7 where ``k < 0.1 min(m, n)``, else 4.
+        Block steps or power rounds. "auto": until `tol` is met; of "power", 7 where ``k < 0.1 min(m, n)``, else 4. So
+        many as an int says are done without a warning, or fewer where `tol` is met.
     n_oversamples : int, default=10
         Vectors beyond k, of "power".
     tol : float, default=1e-8
@@ -161,19 +162,19 @@ def power(products, shape, dtype, k, rounds, n_oversamples, rng):
     """Subspace iteration: (U, s, Vt) of the projection of A on the range of ``(A A*)^rounds A Ω``."""
     apply, apply_adjoint = products
     width = min(k + n_oversamples, *shape)
-    Q = _orthonormal(apply(rng.standard_normal((shape[1], width)).astype(dtype)))
+    Q = qr(finite(apply(rng.standard_normal((shape[1], width)).astype(dtype))))[0]
     for _ in range(rounds):
-        Q = _orthonormal(apply(_orthonormal(apply_adjoint(Q))))
+        Q = qr(apply(qr(apply_adjoint(Q))[0]))[0]
     left, s, Vt = svd(apply_adjoint(Q).conj().T, full_matrices=False, check_finite=False)
     return Q @ left[:, :k], s[:k], Vt[:k]
 
 
 def products_of(operator: Operator):
     """``X ↦ A X`` and ``Y ↦ A* Y`` on blocks; a sparse A is kept by rows and by columns, for the library's kernel."""
-    if operator.explicit and hasattr(operator, "csc") and operator.dtype in (np.float32, np.float64):
-        if max(*operator.shape, operator.csr.nnz) <= _INT32_MAX:
-            rows, columns = checked(operator.csr), checked(operator.csc.T)
-            return lambda X: spmm(rows, X), lambda Y: spmm(columns, Y)
+    real = operator.dtype in (np.float32, np.float64)
+    if real and hasattr(operator, "csc") and max(*operator.shape, operator.csr.nnz) <= _INT32_MAX:
+        rows, columns = checked(operator.csr), checked(operator.csc.T)
+        return lambda X: spmm(rows, X), lambda Y: spmm(columns, Y)
     return operator.matmat, operator.rmatmat
 
 
@@ -183,10 +184,6 @@ def largest_positive(U, s, Vt):
     size = np.abs(largest)
     phase = np.where(size > 0, largest, 1) / np.where(size > 0, size, 1)
     return U * phase, s, Vt * phase.conj()[:, None]
-
-
-def _orthonormal(W):
-    return qr(W, mode="economic", check_finite=False)[0]
 
 
 def _check_steps(n_iter, k, block_size):

@@ -25,6 +25,8 @@ def change(s, P_left, block_left, P_right, block_right) -> np.ndarray:
 
 def leading(M: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """F, Θ, G of ``M ≈ F diag(Θ) Gᵀ``, with no negative diagonal of F: components move, they do not flip."""
+    if not np.isfinite(M).all():
+        raise ValueError("the update must have finite products with the factors, got entries that overflow")
     try:
         F, theta, Gt = svd(M, full_matrices=False, check_finite=False)
     except LinAlgError:  # divide and conquer gave up

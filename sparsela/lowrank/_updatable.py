@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted, vali
 from sparsela._core.random import seed_from
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_vector
-from sparsela.lowrank._batches import as_rows
+from sparsela.lowrank._batches import as_rows, squares
 from sparsela.lowrank._models import ExplicitSVD, ImplicitSVD, Scheme
 from sparsela.lowrank._randomized import largest_positive, randomized_svd
 from sparsela.lowrank._update import as_pair, check_factors
@@ -76,7 +77,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Rows.
     n_features_in_ : int
         Columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X had them; until columns are added.
     seed_ : int
         What was drawn from `random_state`.
@@ -181,8 +182,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self._check_parameters()
         X = validate_data(self, X, **INPUT)
         seed = seed_from(self.random_state)
+        energy = squares(X.data if issparse(X) else X, "X")
         U, s, Vt = self._factorized(X, min(self.n_components, *X.shape), seed)
-        energy = float(np.square(X.data if issparse(X) else X, dtype=np.float64).sum())
         return self._start(U, s, Vt, energy, seed)
 
     def partial_fit(self, X, y=None):
@@ -240,8 +241,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
         Parameters
         ----------
-        C : {ndarray, sparse array} of shape (n_samples_seen_, n_columns)
-            A value of each new feature for every row seen.
+        C : {ndarray, sparse array} of shape (n_rows, n_columns)
+            A value of each new feature for every row seen, `n_samples_seen_` of them.
 
         Returns
         -------
@@ -269,9 +270,9 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
         Parameters
         ----------
-        D : {ndarray, sparse array} of shape (n_samples_seen_, q)
-            Columns that say which rows change; a unit vector for the change of one row.
-        E : {ndarray, sparse array} of shape (n_features_in_, q)
+        D : {ndarray, sparse array} of shape (n_rows, q)
+            Columns that say which of the `n_samples_seen_` rows change; a unit vector for the change of one row.
+        E : {ndarray, sparse array} of shape (n_features, q)
             By what they change.
 
         Returns
@@ -442,6 +443,12 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         q = batches[0].shape[0]
         if q == 0:
             return self._refresh()
+        largest = float(self._model.s.max(initial=0))  # before anything is changed
+        sizes = [squares(batch.values, "the batch", beside=largest) for batch in batches]
+        if not math.isfinite(math.prod(sizes)):
+            raise ValueError(
+                f"D Eᵀ must have a finite norm, got D and E of norms {sizes[0] ** 0.5:.3g}, {sizes[1] ** 0.5:.3g}"
+            )
         self._model.s = self._model.s * self.decay
         self._energy *= self.decay**2
         with one_blas_thread():
@@ -449,7 +456,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 parts = [batch.block(slice(start, start + BLOCK)) if q > BLOCK else batch for batch in batches]
                 rng = np.random.default_rng((self.seed_, self.n_updates_, start))
                 gained = step(*parts, rng)
-                self._energy += parts[0].squares() if gained is None else gained
+                self._energy += squares(parts[0].values, "the batch", beside=1) if gained is None else gained
         self.n_updates_ += 1
         return self._refresh()
 
@@ -458,9 +465,9 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         model = self._model
         self._components = None
         self.singular_values_ = model.s.astype(model.right.dtype)
-        squares = np.square(model.s)
-        self._energy = max(self._energy, float(squares.sum()))  # what the model has was seen
-        self.explained_energy_ratio_ = (squares / (self._energy or 1)).astype(model.right.dtype)
+        energies = np.square(model.s)
+        self._energy = max(self._energy, float(energies.sum()))  # what the model has was seen
+        self.explained_energy_ratio_ = (energies / (self._energy or 1)).astype(model.right.dtype)
         self.orthogonality_defect_ = model.defect
         self.n_folds_ = model.n_folds
         self.n_samples_seen_, self.n_features_in_ = model.left.size, model.right.size

@@ -9,7 +9,7 @@ import numpy as np
 from sparsela._core.random import seed_from
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_vector
-from sparsela.lowrank._batches import DenseRows, SparseRows, as_rows
+from sparsela.lowrank._batches import DenseRows, SparseRows, as_rows, squares
 from sparsela.lowrank._models import ExplicitSVD, Scheme, coordinate_basis, dense_basis
 from sparsela.lowrank._results import SVDResult
 
@@ -119,6 +119,8 @@ def svd_update(
     batches = _batches(given[0], rows, columns, low_rank, U, Vt, dtype)
     if batches[0].shape[0] == 0:
         return SVDResult(U.copy(), s.copy(), Vt.copy())
+    for batch in batches:
+        squares(batch.values, given[0], beside=float(s.max()))
     forced = {"zha-simon": "full", "vecharynski-saad": "gkl", "fast": augmentation}[method]
     scheme = Scheme(len(s), forced, n_augment, n_power_iter)
     basis = coordinate_basis if method == "fast" else dense_basis

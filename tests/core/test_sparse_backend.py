@@ -17,6 +17,7 @@ from sparsela._core.sparse_backend import (
     Companion,
     aligned_empty,
     available_backends,
+    checked,
     column_companion,
     sddmm,
     spmm,
@@ -458,3 +459,12 @@ for dtype in (np.float32, np.float64):
 print("ok", flush=True)
 import os; os._exit(0)
 """
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_checked_matrix_is_taken_as_it_is(backend):
+    W, X, _ = problem(30, 20, 7)
+    once = checked(W)
+    np.testing.assert_array_equal(spmm(once, X, backend=backend), spmm(W, X, backend=backend))
+    with pytest.raises(TypeError, match="CSR"):
+        checked(W.tocsc())

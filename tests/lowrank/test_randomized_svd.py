@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import subspace_angles
 from scipy.sparse.linalg import aslinearoperator, svds
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 import sparsela
 from sparsela.lowrank import randomized_svd
@@ -175,7 +176,7 @@ def test_power_law_against_arpack_and_for_any_number_of_threads():
     exact = svds(A, 20, tol=1e-12, return_singular_vectors=False, rng=np.random.default_rng(0))
     found = []
     for n_jobs in (1, 2):
-        with sparsela.config_context(n_jobs=n_jobs):
+        with sparsela.config_context(n_jobs=n_jobs), threadpool_limits(n_jobs):
             found.append(randomized_svd(A, 20, random_state=0))
     assert_allclose(found[0].s, np.sort(exact)[::-1], rtol=1e-9)
     for a, b in zip(found[0], found[1], strict=True):
@@ -214,6 +215,14 @@ def test_sparse_input_is_left_as_it_is():
 def test_bad_input(given, arguments, error, message):
     with pytest.raises(error, match=message):
         randomized_svd(given, **{"n_components": 2, **arguments})
+
+
+@pytest.mark.parametrize("method", ["block-krylov", "power"])
+def test_an_operator_with_nan_is_refused(method):
+    A = np.eye(30)
+    A[3, 4] = np.nan
+    with pytest.raises(ValueError, match="A must have finite products"):
+        randomized_svd(aslinearoperator(A), 3, method=method, random_state=0)
 
 
 def test_no_warning_from_a_plain_run():

@@ -426,7 +426,10 @@ def fitted():
         (lambda m: m.add_rows(np.full((1, 8), np.nan)), ValueError, "NaN"),
         (lambda m: m.add_rows(sp.csr_array(np.array([[np.inf] + [0] * 7]))), ValueError, "infinity"),
         (lambda m: m.add_rows(np.ones(8)), ValueError, "two dimensions"),
+        (lambda m: m.add_rows(1e200 * np.ones((1, 8))), ValueError, r"finite number.*got entries up to 1e\+200"),
+        (lambda m: m.add_columns(1e200 * np.ones((10, 1))), ValueError, "finite number"),
         (lambda m: m.add_rows(np.ones((1, 8)) * 1j), TypeError, "real"),
+        (lambda m: m.low_rank_update(1e120 * np.ones((10, 1)), 1e120 * np.ones((8, 1))), ValueError, "finite norm"),
         (lambda m: m.inverse_transform(np.ones((2, 4))), ValueError, "Z must have shape"),
         (lambda m: m.transform(np.ones((2, 4))), ValueError, "4 features"),
     ],
@@ -458,6 +461,20 @@ def test_bad_updates_change_nothing(act, error, message):
 def test_bad_parameters(params, message):
     with pytest.raises((ValueError, TypeError), match=message):
         UpdatableTruncatedSVD(**{"n_components": 2, **params}).fit(np.eye(8))
+
+
+def test_numbers_whose_squares_vanish():
+    """Refused where they are all there is; next to others they are rounding."""
+    tiny = 1e-200 * np.ones((3, 8))
+    with pytest.raises(ValueError, match="above 1e-280 unless all are zero, got entries up to 1e-200"):
+        UpdatableTruncatedSVD(2).fit(tiny)
+    model = fitted()
+    before = dense(model)
+    assert_allclose(dense(model.add_rows(tiny)), np.vstack([before, np.zeros((3, 8))]), atol=1e-13)
+    empty = UpdatableTruncatedSVD(2, random_state=0).fit(np.zeros((4, 8)))
+    with pytest.raises(ValueError, match="above 1e-280"):
+        empty.add_rows(tiny)
+    assert_allclose(empty.add_rows(np.eye(8)[:1]).singular_values_, [1, 0], atol=1e-15)
 
 
 def test_unfitted():

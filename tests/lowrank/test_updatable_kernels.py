@@ -6,9 +6,27 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sparsela._ext import csr
-from sparsela.lowrank._augment import Residual, bidiagonalize, full, golub_kahan, gram_schmidt, power
-from sparsela.lowrank._batches import DenseRows, SparseRows, as_rows
+from sparsela.lowrank._augment import Residual, bidiagonalize, full, golub_kahan, power
+from sparsela.lowrank._batches import DenseRows, SparseRows, as_rows, squares
 from sparsela.lowrank._factor import ExtendedFactor
+
+
+def gram_schmidt(B: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Modified Gram–Schmidt on columns ``b_i − V c_i`` given as pairs (Deng et al., Algorithm 1): (Y, R).
+
+    The columns of B (n, s) are the rows of the batch, those of C (k, s) their coordinates.
+    """
+    B, C = B.astype(np.float64), C.astype(np.float64)
+    s = B.shape[1]
+    Y, R = np.eye(s), np.zeros((s, s))
+    for i in range(s):
+        R[i, i] = np.sqrt(max(B[:, i] @ B[:, i] - C[:, i] @ C[:, i], 0))
+        for part in (B, C, Y):
+            part[:, i] /= R[i, i]
+        R[i, i + 1 :] = B[:, i] @ B[:, i + 1 :] - C[:, i] @ C[:, i + 1 :]
+        for part in (B, C, Y):
+            part[:, i + 1 :] -= np.outer(part[:, i], R[i, i + 1 :])
+    return Y, R
 
 
 def batch(s, n, density, dtype=np.float64, index=np.int32, seed=0):
@@ -70,7 +88,7 @@ def test_sparse_and_dense_batches_do_the_same(s):
     sparse.add_to(one, Z)
     dense.add_to(two, Z)
     assert_allclose(one, two, atol=1e-12)
-    assert_allclose(sparse.squares(), dense.squares())
+    assert_allclose(squares(sparse.values, "E"), squares(dense.values, "E"))
     assert_allclose(sparse.transposed_times(Z), dense.transposed_times(Z), atol=1e-12)
 
 
@@ -84,6 +102,14 @@ def test_rows_of_any_format_without_touching_them():
         assert_allclose(as_rows(given, "E", np.dtype(float)).matrix.toarray(), E.toarray())
         assert_allclose(as_rows(given, "E", np.dtype(float), transpose=True).matrix.toarray(), E.toarray().T)
     assert raw.nnz == 2 * E.nnz  # not summed in place
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+def test_nan_is_seen_in_any_format(kind):
+    E = np.zeros((4, 6))
+    E[1, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        as_rows(sp.csr_array(E).asformat(kind), "E", np.dtype(float))
 
 
 def residual(s=12, n=200, k=6, seed=0):
