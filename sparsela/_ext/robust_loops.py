@@ -1,8 +1,9 @@
 """The entrywise steps of robust PCA, each one pass over a block of rows (Numba).
 
-Contract: M, L and the other arrays are 2-D, C-contiguous, float32 or float64, of one shape and dtype; NaN in M is an entry
-that was not seen, and lies in the sparse part whatever L says. L is overwritten. The sum of squares that is returned is in
-double. Branches, and no BLAS inside: Numba. Compiled at the first call, kept on disk. Called by lowrank._robust.
+Contract: M, L and the other arrays are 2-D, C-contiguous, float32 or float64, of one shape and dtype; NaN in M is an
+entry that was not seen, and lies in the sparse part whatever L says. L is overwritten. The sum of squares that is
+returned is in double. Branches, and no BLAS inside: Numba. Compiled at the first call, kept on disk. Called by
+lowrank._robust.
 """
 
 from numba import njit

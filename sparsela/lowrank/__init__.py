@@ -10,7 +10,8 @@
   :func:`meta_factorization`, :func:`replacement_criterion`: factors that are given.
 """
 
-from sparsela.lowrank._completion import CompletionResult, MatrixCompletion, complete
+from sparsela.lowrank._completion import CompletionResult, complete
+from sparsela.lowrank._completion_estimator import MatrixCompletion
 from sparsela.lowrank._interpolative import CURResult, InterpolativeDecomposition, cur, interpolative
 from sparsela.lowrank._nystrom import NystromApproximation, generalized_nystrom
 from sparsela.lowrank._projectors import MetaFactorization, RankWarning, meta_factorization, replacement_criterion

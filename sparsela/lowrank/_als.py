@@ -54,7 +54,7 @@ def objective(seen: Observed, U, V, alpha, n_jobs=None) -> tuple[float, float]:
 
 
 def als(seen, U, V, *, solver, alpha, n_inner_iter, max_iter, tol, seed, n_jobs=None, stacklevel=3, **course):
-    """Sweeps over rows and columns until the objective settles; (U, V, n_iter, converged, residual_norm, history, objective)."""
+    """Sweeps over rows and columns until the objective settles; the fields of a result in their order."""
     k = U.shape[1]
     U, V = padded(U, seen.dtype), padded(V, seen.dtype)
     row_weights, column_weights = alpha * seen.rows.counts, alpha * seen.columns.counts

@@ -108,7 +108,8 @@ def interpolative(
     TypeError
         If A is no array or sparse array, or has complex entries.
     ValueError
-        If an entry is not finite, rank is above min(m, n), not exactly one of rank and tol is given, or a name is unknown.
+        If an entry is not finite, rank is above min(m, n), not exactly one of rank and tol is given, or a name is
+        unknown.
 
     See Also
     --------
@@ -117,9 +118,9 @@ def interpolative(
 
     Notes
     -----
-    "randomized": column-pivoted QR of ``Ω A``, Ω with 2 rank + 10 rows, picks the columns, and least squares on them, by a
-    thin QR, gives the coefficients: O(nnz(A) + rank² n + m rank² + nnz(A) rank). Coefficients from the sketch would save the
-    last terms, and cost up to 40 % in error.
+    "randomized": column-pivoted QR of ``Ω A``, Ω with 2 rank + 10 rows, picks the columns, and least squares on them, by
+    a thin QR, gives the coefficients: O(nnz(A) + rank² n + m rank² + nnz(A) rank). Coefficients from the sketch would
+    save the last terms, and cost up to 40 % in error.
 
     References
     ----------
@@ -206,8 +207,8 @@ def cur(
 
     Notes
     -----
-    With the interpolation rule of [1]_, ``‖A − C U R‖₂ ≤ (η_p + η_q) σ_{k+1}``, ``η_p = ‖(Pᵀ U_k)⁻¹‖₂`` for the rows P and
-    η_q likewise for the columns. Draws by leverage are without replacement, by keys of the seed.
+    With the interpolation rule of [1]_, ``‖A − C U R‖₂ ≤ (η_p + η_q) σ_{k+1}``, ``η_p = ‖(Pᵀ U_k)⁻¹‖₂`` for the rows P
+    and η_q likewise for the columns. Draws by leverage are without replacement, by keys of the seed.
 
     References
     ----------

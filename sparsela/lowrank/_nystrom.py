@@ -134,8 +134,8 @@ def generalized_nystrom(
     Returns
     -------
     NystromApproximation
-        ``F, G, H`` with ``A ≈ F G Hᵀ``; ``to_svd()``, ``reconstruct()``, ``matvec``, ``rmatvec``, and ``add``, ``add_rows``
-        for what comes later.
+        ``F, G, H`` with ``A ≈ F G Hᵀ``; ``to_svd()``, ``reconstruct()``, ``matvec``, ``rmatvec``, and ``add``,
+        ``add_rows`` for what comes later.
 
     Raises
     ------
@@ -151,8 +151,8 @@ def generalized_nystrom(
 
     Notes
     -----
-    ``A_r = (A X)(Yᵀ A X)⁺(Yᵀ A)``. No orthogonalization of tall matrices. The error is within a moderate factor of that of
-    the best rank a little below r; singular values that decay slowly make it large: then more passes pay.
+    ``A_r = (A X)(Yᵀ A X)⁺(Yᵀ A)``. No orthogonalization of tall matrices. The error is within a moderate factor of that
+    of the best rank a little below r; singular values that decay slowly make it large: then more passes pay.
     Two sketches, O(nnz(A)) with sparse ones, and O(r³).
 
     References

@@ -1,4 +1,4 @@
-"""Factorizations by two projectors: the core that a choice of left and right factors has, and when they may be exchanged."""
+"""Factorizations by two projectors: the core for factors that are given, and when a factor may be exchanged."""
 
 from __future__ import annotations
 
@@ -139,10 +139,10 @@ def meta_factorization(A: Any, F: Any, H: Any, *, B: Any = None, D: Any = None, 
 
     Notes
     -----
-    With ``Yᵀ = (BᵀF)⁺Bᵀ`` and ``X = D (HᵀD)⁺`` the core is ``G = Yᵀ A X + W − YᵀF W HᵀX``, and the product equals A if and
-    only if ``F Yᵀ A X Hᵀ = A``. Singular vectors as F, H give the truncated SVD; columns and rows of A, CUR with its best
-    core; columns and rows with B, D of the same indices of an identity, the core ``A[I, J]⁺``; F = A D, H = Aᵀ B with
-    random B, D, the generalized Nyström approximation. O((m p + n q)(p + q)) and one product with A.
+    With ``Yᵀ = (BᵀF)⁺Bᵀ`` and ``X = D (HᵀD)⁺`` the core is ``G = Yᵀ A X + W − YᵀF W HᵀX``, and the product equals A if
+    and only if ``F Yᵀ A X Hᵀ = A``. Singular vectors as F, H give the truncated SVD; columns and rows of A, CUR with
+    its best core; columns and rows with B, D of the same indices of an identity, the core ``A[I, J]⁺``; F = A D, H = Aᵀ
+    B with random B, D, the generalized Nyström approximation. O((m p + n q)(p + q)) and one product with A.
 
     References
     ----------
@@ -208,8 +208,8 @@ def replacement_criterion(F_new: Any, F: Any, G: Any) -> float:
     >>> import numpy as np
     >>> from sparsela.lowrank import replacement_criterion
     >>> F = np.eye(3)[:, :2]
-    >>> replacement_criterion(F @ [[1.0, 1], [1, -1]], F, np.eye(2)) < 1e-15, replacement_criterion(F[:, :1], F, np.eye(2))
-    (True, 1.0)
+    >>> replacement_criterion(F @ [[1.0, 1], [1, -1]], F, np.eye(2)) < 1e-15, replacement_criterion(F[:, :1], F,
+    np.eye(2)) (True, 1.0)
     """
     F = check_matrix(F, "F")
     F_new = check_matrix(F_new, "F_new", n_rows=len(F))

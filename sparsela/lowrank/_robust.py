@@ -108,8 +108,8 @@ def robust_pca(
     mask : ndarray of bool, of shape (m, n), or None, default=None
         True where an entry was seen; None is everywhere.
     svd : {"auto", "full", "partial"}, default="auto"
-        Of "ialm": LAPACK, a partial SVD of as many triplets as the rank seems to need, or the partial one as long as that
-        is below a fifth of the smaller side.
+        Of "ialm": LAPACK, a partial SVD of as many triplets as the rank seems to need, or the partial one as long as
+        that is below a fifth of the smaller side.
     tol : float, default=1e-7
         Stop when ``‖M − low_rank − sparse‖_F ≤ tol ‖M‖_F``.
     max_iter : int, default=500
@@ -131,8 +131,8 @@ def robust_pca(
     TypeError
         If M is sparse: the part of low rank would be dense. Where entries are missing, see :class:`MatrixCompletion`.
     ValueError
-        If what was seen is not finite, shapes do not fit, `rank` is missing or above min(m, n), alpha is not positive, or a
-        name is not known.
+        If what was seen is not finite, shapes do not fit, `rank` is missing or above min(m, n), alpha is not positive,
+        or a name is not known.
 
     Warns
     -----
@@ -150,10 +150,10 @@ def robust_pca(
 
     ``L = SVT_{1/μ}(M − S + Y/μ)``, ``S = soft_{α/μ}(M − L + Y/μ)``, ``Y += μ(M − L − S)``, ``μ *= 1.5``.
 
-    "accaltproj" [4]_ alternates between the tangent space of the matrices of rank r at the last L, which takes an SVD of
-    size 2r, and hard thresholding of the residual at ``ζ_k = β(σ_{r+1} + 0.65ᵏ σ_1)``, ``β = 1 / (2 (m n)^{1/4})``.
-    O(m n r) a step; neither the residual nor the sparse part is kept between steps. "altproj" [3]_ projects by an SVD of
-    rank k at each step, for k from 1 to r, with thresholds ``β(σ_{k+1} + 2^{-t} σ_k)``, ``β = 1 / √max(m, n)``.
+    "accaltproj" [4]_ alternates between the tangent space of the matrices of rank r at the last L, which takes an SVD
+    of size 2r, and hard thresholding of the residual at ``ζ_k = β(σ_{r+1} + 0.65ᵏ σ_1)``, ``β = 1 / (2 (m n)^{1/4})``.
+    O(m n r) a step; neither the residual nor the sparse part is kept between steps. "altproj" [3]_ projects by an SVD
+    of rank k at each step, for k from 1 to r, with thresholds ``β(σ_{k+1} + 2^{-t} σ_k)``, ``β = 1 / √max(m, n)``.
 
     Recovery needs singular vectors that are spread out, and errors that are: no row or column with most of its entries
     wrong. M that is noisy besides is split with the noise in `sparse` by "ialm", and with it left over by the others.

@@ -54,9 +54,9 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     Notes
     -----
-    Data are not centred: a mean is one more component. A new sample is projected by alternating ``z = V(x − e)`` and hard
-    thresholding of ``x − Vᵀz`` at thresholds that fall by a factor 0.65, forty-five times. X itself goes the same way in
-    ``fit_transform``.
+    Data are not centred: a mean is one more component. A new sample is projected by alternating ``z = V(x − e)`` and
+    hard thresholding of ``x − Vᵀz`` at thresholds that fall by a factor 0.65, forty-five times. X itself goes the same
+    way in ``fit_transform``.
 
     References
     ----------

@@ -52,8 +52,8 @@ def soft_impute(seen: Observed, rank: int, *, alpha, max_iter, tol, seed, n_jobs
             at, before, since = at + 1, np.inf, 0
     if not converged and not state.stop:
         warnings.warn(
-            f"soft-impute: the objective still moves by more than tol = {tol:g} of itself after {max_iter} steps at the "
-            "last penalty: raise max_iter or tol",
+            f"soft-impute: the objective still moves by more than tol = {tol:g} of itself after {max_iter} steps "
+            "at the last penalty: raise max_iter or tol",
             ConvergenceWarning,
             stacklevel=stacklevel,
         )

@@ -88,16 +88,16 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
     Parameters
     ----------
     threshold : {"universal", "gavish-donoho"} or float, default="universal"
-        "universal" is ``(2 + eta) √(max(m, n) q)``, q the variance of an entry; "gavish-donoho", of a matrix that was seen
-        whole, is the best for white noise of unknown level; a number is the threshold itself, on the scale of the
+        "universal" is ``(2 + eta) √(max(m, n) q)``, q the variance of an entry; "gavish-donoho", of a matrix that was
+        seen whole, is the best for white noise of unknown level; a number is the threshold itself, on the scale of the
         mapped entries.
     kind : {"hard", "soft"}, default="hard"
         What becomes of the others; see :func:`singular_value_threshold`.
     eta : float, default=0.01
         Margin of "universal".
     noise_var : float or None, default=None
-        Variance v of the entries, in mapped units: ``q = v p (1 − p)`` for the share p that was seen. None bounds q by the
-        mean square of the matrix with zeros for what is missing.
+        Variance v of the entries, in mapped units: ``q = v p (1 − p)`` for the share p that was seen. None bounds q by
+        the mean square of the matrix with zeros for what is missing.
     bounds : (float, float) or None, default=None
         Range of the entries, which is mapped to [−1, 1]; None is the range of what was seen.
     rescale : bool, default=True
@@ -131,10 +131,10 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     Notes
     -----
-    ``Â = (1/p) Σ_{σ_i ≥ τ} σ_i u_i v_iᵀ``, clipped to the range. Rows that are alike get estimates that are: distances grow
-    by no more than those of the truth, up to an error that falls with the number of entries [1]_. It needs low rank
-    and enough entries. On 1000 × 50 ratings of clusters, a tenth seen, the `noise_var` of the paper keeps twenty directions
-    of noise and does worse than predicting the mean of the range; None keeps none.
+    ``Â = (1/p) Σ_{σ_i ≥ τ} σ_i u_i v_iᵀ``, clipped to the range. Rows that are alike get estimates that are: distances
+    grow by no more than those of the truth, up to an error that falls with the number of entries [1]_. It needs low
+    rank and enough entries. On 1000 × 50 ratings of clusters, a tenth seen, the `noise_var` of the paper keeps twenty
+    directions of noise and does worse than predicting the mean of the range; None keeps none.
 
     `transform` projects rows on the components, divides by the share of the fit, and maps back.
 
@@ -142,8 +142,8 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
     ----------
     .. [1] C. Zhang, S. Cen, D. Shah. Matrix estimation for individual fairness. ICML, 2023. arXiv 2302.02096.
     .. [2] S. Chatterjee. Matrix estimation by universal singular value thresholding. Annals of Statistics, 2015.
-    .. [3] M. Gavish, D. Donoho. The optimal hard threshold for singular values is 4/√3. IEEE Transactions on Information
-       Theory, 2014.
+    .. [3] M. Gavish, D. Donoho. The optimal hard threshold for singular values is 4/√3. IEEE Transactions on
+       Information Theory, 2014.
 
     Examples
     --------
@@ -356,8 +356,8 @@ def individual_fairness_ratios(
     Returns
     -------
     ndarray of shape (n_ratios,)
-        ``‖estimate_a − estimate_b‖_out / ‖observed_a − observed_b‖_in``. Pairs with nothing between them in `observed` have
-        no ratio: as many entries are missing as there are of those.
+        ``‖estimate_a − estimate_b‖_out / ‖observed_a − observed_b‖_in``. Pairs with nothing between them in `observed`
+        have no ratio: as many entries are missing as there are of those.
 
     Raises
     ------
