@@ -2,8 +2,8 @@
 A photograph from a fifth of its pixels
 =======================================
 
-Four pixels of five are thrown away. The photograph is nearly a matrix of low rank, as buildings with rows of windows are;
-alternating least squares fits factors to the pixels that are left, and so fills in the others.
+Four pixels of five are thrown away. The photograph is nearly a matrix of low rank, as buildings with rows of windows
+are; alternating least squares fits factors to the pixels that are left, and so fills in the others.
 """
 
 # %%
@@ -59,5 +59,6 @@ figure.suptitle(f"A fifth of the pixels gives the others to {psnr(completed[best
 
 # %%
 # **When not to use it.** Neighbouring pixels are alike, and low rank knows nothing of it: for photographs of faces and
-# landscapes, learned patches (:class:`sparsela.dictionary.MaskedDictionaryLearning`) or plain interpolation do better. Use
+# landscapes, learned patches (:class:`sparsela.dictionary.MaskedDictionaryLearning`) or plain interpolation do better.
+# Use
 # completion where rows and columns have no order: users and films.

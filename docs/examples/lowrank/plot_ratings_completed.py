@@ -2,12 +2,13 @@
 Films that were not rated
 =========================
 
-671 users rated 1.6 % of 9,066 films. A mean, a bias for each user and film, and fifty factors predict the ratings that are
-held back: how well, against the seconds that it took.
+671 users rated 1.6 % of 9,066 films. A mean, a bias for each user and film, and fifty factors predict the ratings that
+are held back: how well, against the seconds that it took.
 """
 
 # %%
-# A tenth of the ratings is held back. The same objective is minimised by exact alternating least squares, by three steps
+# A tenth of the ratings is held back. The same objective is minimised by exact alternating least squares, by three
+# steps
 # of conjugate gradients a row, and by sketched rows; ``max_iter`` goes up from left to right.
 
 import time
