@@ -17,6 +17,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
 from sparsela.datasets import load_movielens
 from sparsela.lowrank import MatrixCompletion
@@ -29,7 +30,7 @@ train = sp.csr_array((ratings.data[~test], (i[~test], j[~test])), shape=ratings.
 
 def evaluated(**how):
     start = time.process_time()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # it is stopped early on purpose
         model = MatrixCompletion(alpha=0.15, tol=0, random_state=0, n_jobs=1, **how).fit(train)
     seconds = time.process_time() - start
