@@ -118,9 +118,9 @@ def interpolative(
 
     Notes
     -----
-    "randomized": column-pivoted QR of ``Ω A``, Ω with 2 rank + 10 rows, picks the columns, and least squares on them,
-    by a thin QR, gives the coefficients: O(nnz(A) + rank² n + m rank² + nnz(A) rank). Coefficients from the sketch would
-    save the last terms, and cost up to 40 % in error.
+    "randomized": column-pivoted QR of ``Ω A``, Ω with 2 rank + 10 rows, picks the columns; least squares on them, by a
+    thin QR, gives the coefficients. O(nnz(A) + rank² n + m rank² + nnz(A) rank). Coefficients from the sketch would
+    save the last two terms, and cost up to 40 % in error.
 
     References
     ----------

@@ -7,8 +7,9 @@ them. What moves is in few pixels of a frame. Robust PCA takes the two apart.
 """
 
 # %%
-# Every second of 120 frames of 144 × 176 pixels: a man who talks in a car. Alternating projections
-# are told a rank of 2; principal component pursuit finds one itself, and takes the man's slower movements for background too.
+# Every second of 120 frames of 144 × 176 pixels: a man who talks in a car. Alternating projections are told a rank of
+# 2.
+# Principal component pursuit finds one itself, and takes the man's slower movements for background too.
 
 import time
 import warnings
