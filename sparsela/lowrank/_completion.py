@@ -42,10 +42,8 @@ class CompletionResult(Result):
 
     Examples
     --------
-    >>> CompletionResult(np.ones((4, 2)), np.ones((3, 2)), 7, True, 0.5, None, 0.25)
-    CompletionResult(row_factors=float64[4, 2], column_factors=float64[3, 2], n_iter=7, converged=True,
-    residual_norm=0.5, \
-objective=0.25)
+    >>> CompletionResult(np.ones((4, 2)), np.ones((3, 2)), 7, True, 0.5, None, 0.25).n_iter
+    7
     """
 
     row_factors: np.ndarray

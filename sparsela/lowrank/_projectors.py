@@ -208,8 +208,10 @@ def replacement_criterion(F_new: Any, F: Any, G: Any) -> float:
     >>> import numpy as np
     >>> from sparsela.lowrank import replacement_criterion
     >>> F = np.eye(3)[:, :2]
-    >>> replacement_criterion(F @ [[1.0, 1], [1, -1]], F, np.eye(2)) < 1e-15, replacement_criterion(F[:, :1], F,
-    np.eye(2)) (True, 1.0)
+    >>> replacement_criterion(F @ [[1.0, 1], [1, -1]], F, np.eye(2)) < 1e-15
+    True
+    >>> replacement_criterion(F[:, :1], F, np.eye(2))
+    1.0
     """
     F = check_matrix(F, "F")
     F_new = check_matrix(F_new, "F_new", n_rows=len(F))
