@@ -35,6 +35,7 @@ MODULES = {
     "srht": [],
     "lsqr": ["lsqr_kernel.c"],
     "csr": [],
+    "als": ["als_kernel.c"],
     "truncated": ["truncated_kernel.c"],
     "dpp": [],
     "dpp_trial": ["dpp_kernel.c"],

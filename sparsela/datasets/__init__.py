@@ -6,9 +6,11 @@ from sparsela.datasets._phaseless import make_phaseless
 from sparsela.datasets._planted import make_sparse_signal
 from sparsela.datasets._spectra import load_indian_pines
 from sparsela.datasets._text import load_wiki_paragraphs
+from sparsela.datasets._video import load_carphone
 
 __all__ = [
     "image_patches",
+    "load_carphone",
     "load_indian_pines",
     "load_movielens",
     "load_reuters",

@@ -51,7 +51,7 @@ class Bidiagonalization:
         Couples the next block of P, of `width` columns, to the last `last` columns of Q.
     """
 
-    def __init__(self, products, shape, dtype, block_size, max_basis, rng):
+    def __init__(self, products, shape, dtype, block_size, max_basis, rng, start=None):
         self._apply, self._apply_adjoint = products
         self._rng = rng
         m, n = shape
@@ -62,7 +62,8 @@ class Bidiagonalization:
         self.width = block_size
         self.S = np.zeros((block_size, 0), dtype)
         self._scale = 0.0  # the largest column norm met: a lower bound of ‖A‖
-        start = rng.standard_normal((n, block_size)).astype(dtype)
+        if start is None:
+            start = rng.standard_normal((n, block_size)).astype(dtype)
         self._P[:, :block_size] = qr(start)[0]
 
     @property
@@ -152,10 +153,27 @@ class Bidiagonalization:
 
 
 def block_krylov(
-    products, shape, dtype, k, *, block_size, n_iter, tol, max_basis, rng, verbose, callback, return_history
+    products,
+    shape,
+    dtype,
+    k,
+    *,
+    block_size,
+    n_iter,
+    tol,
+    max_basis,
+    rng,
+    verbose=0,
+    callback=None,
+    return_history=False,
+    start=None,
+    floor=0.0,
 ):
-    """The k leading triplets of the matrix behind `products`; (U, s, Vt, n_iter, converged, residual_norm, history)."""
-    process = Bidiagonalization(products, shape, dtype, block_size, max_basis, rng)
+    """The k leading triplets of the matrix behind `products`; (U, s, Vt, n_iter, converged, residual_norm, history).
+
+    From the block `start`, where one is given. Triplets that are seen to lie below `floor` need not converge.
+    """
+    process = Bidiagonalization(products, shape, dtype, block_size, max_basis, rng, start)
     restarts, look = 0, 0
     limit = UNBOUNDED if n_iter == "auto" else n_iter
     loop = iterate(limit, "block Krylov", verbose=verbose, callback=callback, return_history=return_history)
@@ -168,7 +186,7 @@ def block_krylov(
             continue
         look = max(state.n_iter + 2, int(1.1 * state.n_iter))  # the small SVD grows, and is not worth many products
         found = X, theta, Yh, residuals = process.triplets(min(k, process.size))
-        worst = float(residuals.max(initial=0))
+        worst = float(residuals[theta + residuals > floor].max(initial=0))
         converged = enough and worst <= tol * max(theta[0], np.finfo(theta.dtype).tiny)
         if state.record(s=theta, residual_norm=worst).stop or converged or state.n_iter == limit or not process.width:
             break
