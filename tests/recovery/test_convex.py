@@ -14,7 +14,8 @@ from sklearn.linear_model import Lasso
 from sparsela.datasets import image_patches
 from sparsela.recovery import PartialFourier, basis_pursuit, bpdn, fista, ista, lasso_ball
 from sparsela.recovery.prox import CEL0, L0, L1, MCP, L0Constraint, L1Ball, LHalf
-from tests.recovery.problems import close, partial_dct, planted
+
+from .problems import close, partial_dct, planted
 
 
 def noisy(m, n, k, trial, noise=0.1, is_complex=False):

@@ -18,7 +18,8 @@ from sparsela.recovery import (
     nst_ht,
     nst_ht_fb,
 )
-from tests.recovery.problems import close, partial_dct, planted, success
+
+from .problems import close, partial_dct, planted, success
 
 
 def plain_nst(A, y, k, D, n_steps):

@@ -8,7 +8,8 @@ from scipy.sparse.linalg import aslinearoperator
 from sklearn.linear_model import orthogonal_mp
 
 from sparsela.recovery import PartialFourier, omp
-from tests.recovery.problems import close, planted
+
+from .problems import close, planted
 
 
 def unit_problem(m, n, k, trial, noise=0.0):

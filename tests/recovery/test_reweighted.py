@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import aslinearoperator
 
 from sparsela.recovery import basis_pursuit, irls, reweighted_l1
-from tests.recovery.problems import close, planted, success
+
+from .problems import close, planted, success
 
 
 def test_recovers_beyond_basis_pursuit():

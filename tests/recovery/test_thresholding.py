@@ -8,7 +8,8 @@ from scipy.sparse.linalg import aslinearoperator
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsela.recovery import PartialFourier, cosamp, htp, iht, niht, nst_ht_fb, omp, subspace_pursuit
-from tests.recovery.problems import close, planted, success
+
+from .problems import close, planted, success
 
 METHODS = {"iht": iht, "niht": niht, "htp": htp, "cosamp": cosamp, "subspace_pursuit": subspace_pursuit}
 TABLE = [  # signal, k, success of htp (columns as they are), cosamp, subspace pursuit, omp at 128 × 256
