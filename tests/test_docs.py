@@ -51,6 +51,20 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_draws_a_figure_where_it_is_made(path):
+    # the gallery keeps a figure as it is at the end of its block: what a later block draws is lost
+    made: set[str] = set()
+    for block in path.read_text(encoding="utf-8").split("# %%\n"):
+        here = {node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Assign)}
+        figures = [node for node in here if re.search(r"\bplt\.(subplots|figure|subplot_mosaic)\(", ast.unparse(node))]
+        drawn = {name.id for node in figures for name in ast.walk(node.targets[0]) if isinstance(name, ast.Name)}
+        names = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Name)]
+        bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        assert not made & {name.id for name in names} - bound
+        made |= drawn
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_has_a_title_and_says_when_not_to_use_the_method(path):
     text = path.read_text(encoding="utf-8")
     title, underline, *_ = ast.get_docstring(ast.parse(text)).splitlines()

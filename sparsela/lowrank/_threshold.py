@@ -105,9 +105,9 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     Attributes
     ----------
-    components_ : ndarray of shape (rank_, n_features)
+    components_ : ndarray of shape (rank, n_features)
         Right singular vectors that were kept.
-    singular_values_ : ndarray of shape (rank_,)
+    singular_values_ : ndarray of shape (rank,)
         Those above the threshold, after it (of the matrix with zeros).
     rank_ : int
         How many.
@@ -121,7 +121,7 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Range that was mapped.
     n_features_in_ : int
         Columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X had them.
 
     See Also

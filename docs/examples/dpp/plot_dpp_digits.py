@@ -26,8 +26,8 @@ process = KDPP(20, L)
 diverse = process.sample(200, random_state=0)
 uniform = [rng.choice(len(X), 20, replace=False) for _ in range(200)]
 
-figure, axes = plt.subplots(2, 2, figsize=(12, 8.4), layout="constrained", height_ratios=[1, 1.7])
-for ax, sets, name in ((axes[0, 0], uniform, "uniform"), (axes[0, 1], diverse, "k-DPP")):
+figure, axes = plt.subplots(1, 2, figsize=(12, 2.2), layout="constrained")
+for ax, sets, name in zip(axes, (uniform, diverse), ("uniform", "k-DPP"), strict=True):
     classes = [len(set(y[S])) for S in sets]
     chosen = sets[classes.index(round(np.mean(classes)))]  # a draw like most
     order = chosen[np.argsort(y[chosen])]
@@ -42,16 +42,16 @@ for ax, sets, name in ((axes[0, 0], uniform, "uniform"), (axes[0, 1], diverse, "
 
 covered = {name: [len(set(y[S])) for S in sets] for name, sets in (("uniform", uniform), ("k-DPP", diverse))}
 bins = np.arange(5.5, 11)
+figure, (bars, landmarks) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
 for name, colour, shift in (("uniform", "C1", -0.2), ("k-DPP", "C0", 0.2)):
     heights = np.histogram(covered[name], bins)[0] / 200
-    axes[1, 0].bar(np.arange(6, 11) + shift, heights, 0.4, color=colour, label=name)
+    bars.bar(np.arange(6, 11) + shift, heights, 0.4, color=colour, label=name)
 greedy = len(set(y[greedy_map(L, max_size=20)]))
-axes[1, 0].axvline(greedy, color="0.5", linestyle=":", label="greedy")
-axes[1, 0].set(xlabel="classes among twenty images", ylabel="share of 200 draws")
+bars.axvline(greedy, color="0.5", linestyle=":", label="greedy")
+bars.set(xlabel="classes among twenty images", ylabel="share of 200 draws")
 means = {name: np.mean(values) for name, values in covered.items()}
-axes[1, 0].set_title(f"On average {means['k-DPP']:.2f} classes, {means['uniform']:.2f} uniformly")
-axes[1, 0].legend()
-
+bars.set_title(f"On average {means['k-DPP']:.2f} classes, {means['uniform']:.2f} uniformly")
+bars.legend()
 
 pixels = load_sample_image("china.jpg").reshape(-1, 3) / 255
 pixels = pixels[rng.choice(len(pixels), 900, replace=False)]
@@ -71,12 +71,12 @@ for name, points, kernel, colour in (("digits", X, L, "C0"), ("colours", pixels,
         for method, chosen in (("k-DPP", sets), ("k-means++", seeds)):
             gain[method].append(np.mean(uniform) / np.mean([missed(kernel, S) for S in chosen]))
     for method, style in (("k-DPP", "o-"), ("k-means++", "s--")):
-        axes[1, 1].semilogy(sizes, gain[method], style, color=colour, label=f"{name}, {method}")
-axes[1, 1].axhline(1, color="0.5", linestyle=":")
-axes[1, 1].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-axes[1, 1].set(xticks=sizes, xlabel="landmarks", ylabel="error of uniform landmarks / error")
-axes[1, 1].set_title("Landmarks: ten times better on colours, hardly on digits")
-axes[1, 1].legend()
+        landmarks.semilogy(sizes, gain[method], style, color=colour, label=f"{name}, {method}")
+landmarks.axhline(1, color="0.5", linestyle=":")
+landmarks.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+landmarks.set(xticks=sizes, xlabel="landmarks", ylabel="error of uniform landmarks / error")
+landmarks.set_title("Landmarks: ten times better on colours, hardly on digits")
+landmarks.legend()
 
 # %%
 # **When not to use it.** For landmarks in many dimensions, where all points are about as far from each other: on the

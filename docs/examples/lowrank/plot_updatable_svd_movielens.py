@@ -47,13 +47,6 @@ for name, model in models.items():
             model.partial_fit(ratings[end - 12 : end])
         share[name].append(captured(model, ratings[:end]))
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
-for (name, values), style in zip(share.items(), ("C0-", "C1--", "C7:"), strict=True):
-    left.plot(ends, values, style, label=name)
-left.axhline(1, color="0.8", linewidth=1)
-left.set(xlabel="users seen", ylabel="captured, of what a refit would", title="Updates lose next to nothing")
-left.legend()
-
 # %%
 # Now matrices with n rows and n columns, up to a million, and batches of 16 rows with 20 entries each.
 
@@ -86,6 +79,15 @@ with threadpool_limits(1):
                 batches = of_size(n, rng)
                 model.add_rows(batches[0])
                 row.append(seconds(model.add_rows, batches[: 9 if method == "fast" else 4]))
+# %%
+# Left: nothing is lost. Right: nothing grows.
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+for (name, values), style in zip(share.items(), ("C0-", "C1--", "C7:"), strict=True):
+    left.plot(ends, values, style, label=name)
+left.axhline(1, color="0.8", linewidth=1)
+left.set(xlabel="users seen", ylabel="captured, of what a refit would", title="Updates lose next to nothing")
+left.legend()
 for row, label in zip(spent.values(), ("sparsela", "Zha and Simon, written out"), strict=True):
     slope = np.polyfit(np.log(sizes[: len(row)]), np.log(row), 1)[0]
     right.loglog(sizes[: len(row)], 1e3 * np.array(row), "o-", label=f"{label}: slope {slope:.2f}")

@@ -29,13 +29,7 @@ foreign = np.zeros((len(X), 1))
 foreign[rows] = 0.05
 Y = np.hstack([X, foreign])
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
 scores = leverage_scores(Y)
-others = np.setdiff1d(np.arange(len(X)), rows)
-left.loglog(scores[others], (Y[others] ** 2).sum(axis=1), ".", color="0.75", markersize=3, label="paragraphs")
-left.loglog(scores[rows], (Y[rows] ** 2).sum(axis=1), ".", color="C3", label="four in a language of their own")
-left.set(xlabel="leverage", ylabel="squared norm of the row", title="Leverage sees what length does not")
-left.legend()
 
 # %%
 # A sample by leverage keeps the new direction, and scores from a sketch do as well as exact ones. Half of the
@@ -43,16 +37,21 @@ left.legend()
 
 Q = np.linalg.qr(Y)[0]
 sketched = leverage_scores(Y, method="sketched", random_state=0)
-for name, p, style in (
-    ("leverage", scores, "-"),
-    ("sketched leverage", sketched, "--"),
-    ("uniform", np.ones(len(Y)), "-"),
-):
-    shortest = []
+shortest = {}
+for name, p in (("leverage", scores), ("sketched leverage", sketched), ("uniform", np.ones(len(Y)))):
+    shortest[name] = []
     for seed in range(60):
         indices, weights = leverage_sample(Y, 800, scores=p, random_state=seed)
-        shortest.append(np.linalg.svd(weights[:, None] * Q[indices], compute_uv=False)[-1])
-    right.plot(np.sort(shortest), np.linspace(0, 1, len(shortest)), style, label=name)
+        shortest[name].append(np.linalg.svd(weights[:, None] * Q[indices], compute_uv=False)[-1])
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+others = np.setdiff1d(np.arange(len(X)), rows)
+left.loglog(scores[others], (Y[others] ** 2).sum(axis=1), ".", color="0.75", markersize=3, label="paragraphs")
+left.loglog(scores[rows], (Y[rows] ** 2).sum(axis=1), ".", color="C3", label="four in a language of their own")
+left.set(xlabel="leverage", ylabel="squared norm of the row", title="Leverage sees what length does not")
+left.legend()
+for (name, lengths), style in zip(shortest.items(), ("-", "--", "-"), strict=True):
+    right.plot(np.sort(lengths), np.linspace(0, 1, len(lengths)), style, label=name)
 right.set(xlabel="length of the shortest direction in the sample (1: as in the whole)", ylabel="share of samples")
 right.set_xlim(left=0)
 right.set_title("A sample by leverage keeps every direction")

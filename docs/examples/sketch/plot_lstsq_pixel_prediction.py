@@ -46,6 +46,10 @@ def excess(x):
     return np.linalg.norm(A @ (x - direct)) / np.linalg.norm(b)
 
 
+# %%
+# The sketched problem alone is cheaper still, at an error that falls as the root of its size: good for a look, useless
+# for eight digits.
+
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
 first = ours.history["cycle"] == 0
 normal = ours.history["normal_residual"]
@@ -56,11 +60,6 @@ left.set_title(f"Down to rounding in {first.sum()} steps")
 plain_axis = left.inset_axes((0.45, 0.55, 0.5, 0.4))
 plain_axis.semilogy(plain_steps, [excess(x) for x in plain], "o-", color="C1", markersize=4)
 plain_axis.set_title("plain LSQR: distance from the solution", fontsize=8)
-
-# %%
-# The sketched problem alone is cheaper still, at an error that falls as the root of its size: good for a look, useless
-# for eight digits.
-
 for factor in (2, 5, 20, 80):
     rough, seconds = timed(
         lambda: lstsq(A, b, method="sketch-and-solve", sampling_factor=factor, random_state=0)  # noqa: B023
