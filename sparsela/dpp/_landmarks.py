@@ -40,7 +40,7 @@ class DPPLandmarks(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     method : {"auto", "kdpp", "greedy"}, default="auto"
         "kdpp": an exact k-DPP, by :class:`KDPP` up to 3000 points and by :class:`KernelDPP` beyond. "greedy":
         :func:`greedy_map`. "auto": "kdpp", but "greedy" for more than 50 landmarks of more than 3000 points, where an
-        exact set takes long.
+        exact set takes long; `method_` says which.
     random_state : int, RandomState or None, default=None
         Seed.
 
@@ -52,6 +52,8 @@ class DPPLandmarks(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         The landmarks themselves.
     normalization_ : ndarray of shape (n_components, n_components)
         ``K_SS^{−1/2}``.
+    method_ : {"kdpp", "greedy"}
+        How they were chosen.
     n_features_in_ : int
         Features seen in fit.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -147,7 +149,10 @@ class DPPLandmarks(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if k > n:
             warnings.warn(f"n_components={k} is more than the {n} points: {n} are taken", stacklevel=3)
             k = n
-        if self.method == "greedy" or (self.method == "auto" and n > DENSE and k > MANY):
+        self.method_ = self.method
+        if self.method == "auto":
+            self.method_ = "greedy" if n > DENSE and k > MANY else "kdpp"
+        if self.method_ == "greedy":
             return grow(self._kernel.diag(X), lambda j: self._kernel(X, X[j : j + 1])[:, 0], k, 1e-12)
         random = random_stream(self.random_state)
         if n <= DENSE:

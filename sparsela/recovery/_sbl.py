@@ -248,7 +248,8 @@ def explained(L: np.ndarray, half) -> np.ndarray:
     if sp.issparse(half):
         found = np.empty(half.shape[1])
         for start in range(0, half.shape[1], STRIP):
-            W = scipy.linalg.solve_triangular(L, half[:, start : start + STRIP].toarray(), lower=True)
+            strip = half[:, start : start + STRIP].toarray()
+            W = scipy.linalg.solve_triangular(L, strip, lower=True, check_finite=False)
             found[start : start + STRIP] = np.einsum("ij,ij->j", W.conj(), W).real
         return found
     (trsm,) = scipy.linalg.get_blas_funcs(("trsm",), (half,))

@@ -111,8 +111,10 @@ def test_landmarks_stand_in_for_nystroem():
 )
 def test_landmarks_of_every_size(n, k, method):
     X = np.random.default_rng(4).normal(size=(n, 3))
-    S = DPPLandmarks(k, method=method, random_state=1).fit(X).component_indices_
+    landmarks = DPPLandmarks(k, method=method, random_state=1).fit(X)
+    S = landmarks.component_indices_
     assert len(set(S.tolist())) == k
+    assert landmarks.method_ == (method if method != "auto" else "greedy" if k == 60 else "kdpp")
     if (n, method) == (5000, "auto") and k == 60:
         assert np.array_equal(S, greedy_map(X=X, kernel="rbf", max_size=60))
 

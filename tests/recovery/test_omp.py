@@ -18,8 +18,15 @@ def unit_problem(m, n, k, trial, noise=0.0):
     return A, A @ x + noise * np.random.default_rng(trial).standard_normal(m), x
 
 
+@pytest.fixture(params=["in cache", "too large for it"])
+def of_any_size(request, monkeypatch):
+    """Dense matrices by a product a step, as small ones are read, and by several steps a product, as large ones are."""
+    if request.param == "too large for it":
+        monkeypatch.setattr("sparsela.recovery._omp.CACHED", 0)
+
+
 @pytest.mark.parametrize("k", [1, 7, 40, 80])
-def test_equals_scikit_learn(k):
+def test_equals_scikit_learn(k, of_any_size):
     for trial in range(10):
         A, y, _ = unit_problem(100, 300, 30, trial, noise=0.05)
         want = orthogonal_mp(A, y, n_nonzero_coefs=k)
@@ -30,7 +37,7 @@ def test_equals_scikit_learn(k):
             assert found.converged and found.n_iter == k
 
 
-def test_bound_on_the_squared_residual_equals_scikit_learn():
+def test_bound_on_the_squared_residual_equals_scikit_learn(of_any_size):
     for trial in range(10):
         A, y, _ = unit_problem(100, 300, 20, trial, noise=0.05)
         bound = 0.02 * float(y @ y)
@@ -55,7 +62,7 @@ def test_many_targets_equal_one_by_one():
     assert_allclose(operator.x, omp(3 * A, Y, 12, normalize=False).x, rtol=1e-8)
 
 
-def test_complex_fourier_measurements():
+def test_complex_fourier_measurements(of_any_size):
     rng = np.random.default_rng(0)
     A = PartialFourier(128, np.sort(rng.choice(128, 64, replace=False)))
     for _ in range(10):
@@ -65,7 +72,7 @@ def test_complex_fourier_measurements():
             assert_allclose(omp(a, A.matvec(x), 8).x, x, atol=1e-10)
 
 
-def test_path_has_every_step():
+def test_path_has_every_step(of_any_size):
     A, y, _ = unit_problem(60, 150, 10, 1, noise=0.1)
     path = omp(2 * A, y, 12, return_path=True)
     assert path.x.shape == (150, 12)
@@ -73,14 +80,14 @@ def test_path_has_every_step():
         assert_allclose(path.x[:, k], omp(2 * A, y, k + 1).x, atol=1e-12)
 
 
-def test_residual_falls_and_is_orthogonal():
+def test_residual_falls_and_is_orthogonal(of_any_size):
     A, y, _ = unit_problem(60, 150, 30, 2)
     found = omp(A, y, 30, return_history=True)
     assert np.all(np.diff(found.history["residual_norm"]) < 0)
     assert_allclose(A[:, found.support].T @ (y - A @ found.x), 0, atol=1e-12)
 
 
-def test_stops_at_dependent_columns_and_at_nothing_left():
+def test_stops_at_dependent_columns_and_at_nothing_left(of_any_size):
     with pytest.warns(RuntimeWarning, match="omp stopped after 1 of 3 columns"):
         found = omp(np.ones((4, 3)), np.array([1.0, 0.0, 0.0, 0.0]), 3)
     assert not found.converged and found.support.tolist() == [0]
