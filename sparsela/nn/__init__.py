@@ -1,6 +1,8 @@
 """Truly sparse multilayer perceptrons: no array of the size of the dense weights exists at any step of training."""
 
 from sparsela._core.sparse_backend import available_backends, sddmm, spmm
+from sparsela.nn._dynamic import SET, RigL, SparseMomentum, SRigL
+from sparsela.nn._estimators import SparseMLPClassifier, SparseMLPRegressor
 from sparsela.nn._linear import CondensedLinear, SparseLinear
 from sparsela.nn._topology import (
     allocate_weights,
@@ -13,8 +15,14 @@ from sparsela.nn._topology import (
 )
 
 __all__ = [
+    "SET",
     "CondensedLinear",
+    "RigL",
+    "SRigL",
     "SparseLinear",
+    "SparseMLPClassifier",
+    "SparseMLPRegressor",
+    "SparseMomentum",
     "allocate_weights",
     "available_backends",
     "balanced_density",

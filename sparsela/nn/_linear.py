@@ -50,6 +50,10 @@ class SparseLinear:
         b.
     weight : csr_array of shape (n_out, n_in)
         The weights; shares memory with `data`.
+    init : str
+        How new weights start where a topology gives them values.
+    n_allotted : int
+        Weights at the start: what a topology that rounds comes back to.
     state : tuple of ndarray of shape (nnz,)
         What travels with the weights when the support changes, as the velocities of a solver. Empty at first.
 
@@ -107,6 +111,7 @@ class SparseLinear:
         rng = np.random.default_rng(seed)
         data = random_values(init, indptr, (n_out, n_in), rng).astype(dtype)
         self._set(n_in, indptr, indices, data, np.zeros(n_out, dtype) if bias else None, backend)
+        self.init = init
 
     def _set(self, n_in, indptr, indices, data, bias, backend):
         backends.resolve(backend)
@@ -115,6 +120,7 @@ class SparseLinear:
         self.state: tuple[np.ndarray, ...] = ()
         self._input = None
         self._frozen = False
+        self.init, self.n_allotted = "sparse_he", data.size
         self._place(indptr, indices, data)
         return self
 
