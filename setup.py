@@ -35,6 +35,8 @@ MODULES = {
     "srht": [],
     "lsqr": ["lsqr_kernel.c"],
     "csr": [],
+    "train": ["train_kernel.c"],
+    "condensed": [],
     "als": ["als_kernel.c"],
     "truncated": ["truncated_kernel.c"],
     "dpp": [],

@@ -9,6 +9,7 @@ Each room is a subpackage and loads when it is first named::
     sparsela.lowrank      truncated SVD that follows its data
     sparsela.phase        a sparse x from the magnitudes of A x
     sparsela.dpp          random sets of items that are unlike each other
+    sparsela.nn           truly sparse multilayer perceptrons, their topologies and training
     sparsela.transforms   fast operators as products of sparse factors, and learning them
     sparsela.datasets     planted problems and small real data
 """
@@ -20,7 +21,7 @@ from sparsela._core.report import show_config
 
 __version__ = "0.1.0"
 
-_ROOMS = ("coding", "datasets", "dictionary", "dpp", "lowrank", "phase", "recovery", "sketch", "transforms")
+_ROOMS = ("coding", "datasets", "dictionary", "dpp", "lowrank", "nn", "phase", "recovery", "sketch", "transforms")
 
 __all__ = ["__version__", "config_context", "set_config", "show_config", *_ROOMS]
 

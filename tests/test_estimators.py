@@ -21,6 +21,7 @@ from sparsela.dictionary import (
 )
 from sparsela.dpp import DPPFeatureSelector, DPPLandmarks, KernelDPP
 from sparsela.lowrank import MatrixCompletion, RobustPCA, SingularValueThresholding, UpdatableTruncatedSVD
+from sparsela.nn import SparseMLPClassifier, SparseMLPRegressor
 from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
@@ -84,6 +85,8 @@ ESTIMATORS = [
     MatrixCompletion(1),
     MatrixCompletion(1, solver="soft-impute"),
     RobustPCA(),
+    SparseMLPClassifier(max_iter=100),
+    SparseMLPRegressor(max_iter=100),
     SingularValueThresholding(),
 ]
 

@@ -33,7 +33,7 @@ class Companion(NamedTuple):
     perm: np.ndarray
 
 
-class _Csr(NamedTuple):
+class Csr(NamedTuple):
     shape: tuple[int, int]
     indptr: np.ndarray
     indices: np.ndarray
@@ -124,12 +124,12 @@ def spmm(W, X, *, bias=None, activation=None, out=None, backend="auto") -> np.nd
     array([[ 8.5, 11.5],
            [ 0. ,  0. ]])
     """
-    backend = _resolve(backend)
+    backend = resolve(backend)
     W = _check_csr(W, "W")
     _check_real("W", W.data.dtype)
     X = _check_dense("X", X, (W.shape[1], None), "W", W.data.dtype)
     if bias is not None:
-        bias = _check_bias(bias, W)
+        bias = check_bias(bias, W)
     if activation not in (None, "relu"):
         raise ValueError(f"activation must be None or 'relu', got {activation!r}")
     out = _check_out(out, (W.shape[0], X.shape[1]), X)
@@ -194,7 +194,7 @@ def spmm_t(W, Z, *, companion=None, out=None, backend="auto") -> np.ndarray:
            [0.],
            [0.]])
     """
-    backend = _resolve(backend)
+    backend = resolve(backend)
     W = _check_csr(W, "W")
     _check_real("W", W.data.dtype)
     Z = _check_dense("Z", Z, (W.shape[0], None), "W", W.data.dtype)
@@ -263,7 +263,7 @@ def sddmm(pattern, dZ, X, *, out=None, backend="auto") -> np.ndarray:
     >>> sddmm(W, np.array([[1.0, 2.0], [3.0, 4.0]]), np.arange(6.0).reshape(3, 2))
     array([ 2., 14., 32.])
     """
-    _resolve(backend)
+    resolve(backend)
     pattern = _check_csr(pattern, "pattern", values=False)
     if isinstance(dZ, np.ndarray):
         _check_real("dZ", dZ.dtype)
@@ -291,17 +291,17 @@ def aligned_empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     return room[start : start + size].view(dtype).reshape(shape)
 
 
-def _columns(W: _Csr) -> Companion:
+def _columns(W: Csr) -> Companion:
     numbered = sp.csr_array((np.arange(W.indices.size, dtype=np.int32), W.indices, W.indptr), shape=W.shape).tocsc()
     as_int32 = (np.asarray(part, np.int32) for part in (numbered.indptr, numbered.indices, numbered.data))
     return Companion(*as_int32)
 
 
-def _as_scipy(W: _Csr) -> sp.csr_array:
+def _as_scipy(W: Csr) -> sp.csr_array:
     return sp.csr_array((W.data, W.indices, W.indptr), shape=W.shape)
 
 
-def _resolve(backend: str) -> str:
+def resolve(backend: str) -> str:
     if backend not in SPARSE_BACKENDS:
         raise ValueError(f"backend must be one of {SPARSE_BACKENDS}, got {backend!r}")
     if backend == "auto":
@@ -311,13 +311,13 @@ def _resolve(backend: str) -> str:
     return "native" if backend == "auto" else backend
 
 
-def checked(W) -> _Csr:
+def checked(W) -> Csr:
     """W after its checks: :func:`spmm` takes it as it takes W, and does not look at it again at each product."""
     return _check_csr(W, "W")
 
 
-def _check_csr(W, name: str, *, values: bool = True) -> _Csr:
-    if isinstance(W, _Csr):
+def _check_csr(W, name: str, *, values: bool = True) -> Csr:
+    if isinstance(W, Csr):
         return W
     if not sp.issparse(W) or W.format != "csr":
         given = f"{W.format} format" if sp.issparse(W) else type(W).__name__
@@ -342,10 +342,10 @@ def _check_csr(W, name: str, *, values: bool = True) -> _Csr:
     indptr, indices = W.indptr.astype(np.int32, copy=False), W.indices.astype(np.int32, copy=False)
     if fault := _native.valid(indptr, indices, W.shape[1]):
         raise ValueError(f"{name} {_FAULTS[fault]}")
-    return _Csr(W.shape, indptr, indices, W.data)
+    return Csr(W.shape, indptr, indices, W.data)
 
 
-def _check_companion(companion: Companion, W: _Csr) -> None:
+def _check_companion(companion: Companion, W: Csr) -> None:
     colptr, rowind, perm = companion
     lengths, nnz = (colptr.size, rowind.size, perm.size), W.indices.size
     if lengths != (W.shape[1] + 1, nnz, nnz):
@@ -379,7 +379,7 @@ def _rows_contiguous(X: np.ndarray) -> bool:
     return inside and between >= X.shape[1] * X.itemsize and between % X.itemsize == 0 and X.flags.aligned
 
 
-def _check_bias(bias, W: _Csr) -> np.ndarray:
+def check_bias(bias, W: Csr) -> np.ndarray:
     bias = np.asarray(bias)
     if bias.dtype != W.data.dtype:
         raise TypeError(f"bias must have the dtype of W: bias is {bias.dtype}, W is {W.data.dtype}")

@@ -1,0 +1,36 @@
+"""Truly sparse multilayer perceptrons: no array of the size of the dense weights exists at any step of training."""
+
+from sparsela._core.sparse_backend import available_backends, sddmm, spmm
+from sparsela.nn._dynamic import SET, RigL, SparseMomentum, SRigL
+from sparsela.nn._estimators import SparseMLPClassifier, SparseMLPRegressor
+from sparsela.nn._linear import CondensedLinear, SparseLinear
+from sparsela.nn._topology import (
+    allocate_weights,
+    balanced_density,
+    erk_density,
+    iso_flop_width,
+    random_topology,
+    uniform_density,
+    widen_for_sparsity,
+)
+
+__all__ = [
+    "SET",
+    "CondensedLinear",
+    "RigL",
+    "SRigL",
+    "SparseLinear",
+    "SparseMLPClassifier",
+    "SparseMLPRegressor",
+    "SparseMomentum",
+    "allocate_weights",
+    "available_backends",
+    "balanced_density",
+    "erk_density",
+    "iso_flop_width",
+    "random_topology",
+    "sddmm",
+    "spmm",
+    "uniform_density",
+    "widen_for_sparsity",
+]
