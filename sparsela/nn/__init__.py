@@ -1,9 +1,12 @@
 """Truly sparse multilayer perceptrons: no array of the size of the dense weights exists at any step of training."""
 
 from sparsela._core.sparse_backend import available_backends, sddmm, spmm
+from sparsela.nn._autoencoders import HierarchicalTopKAutoencoder, KSparseAutoencoder, MatryoshkaAutoencoder
 from sparsela.nn._dynamic import SET, RigL, SparseMomentum, SRigL
 from sparsela.nn._estimators import SparseMLPClassifier, SparseMLPRegressor
 from sparsela.nn._linear import CondensedLinear, SparseLinear
+from sparsela.nn._net_trim import NetTrimResult, net_trim
+from sparsela.nn._pruning import prune, prune_n_m
 from sparsela.nn._topology import (
     allocate_weights,
     balanced_density,
@@ -17,6 +20,10 @@ from sparsela.nn._topology import (
 __all__ = [
     "SET",
     "CondensedLinear",
+    "HierarchicalTopKAutoencoder",
+    "KSparseAutoencoder",
+    "MatryoshkaAutoencoder",
+    "NetTrimResult",
     "RigL",
     "SRigL",
     "SparseLinear",
@@ -28,6 +35,9 @@ __all__ = [
     "balanced_density",
     "erk_density",
     "iso_flop_width",
+    "net_trim",
+    "prune",
+    "prune_n_m",
     "random_topology",
     "sddmm",
     "spmm",

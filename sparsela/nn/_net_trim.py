@@ -234,7 +234,8 @@ class _Problem:
         epsilon, Y_scaled = np.asarray(budget, Y.dtype) * scale, Y * scale
         omega = Y > 0 if self._rectified else None
         floor = self._atol * np.sqrt((Y.size + start.size) / np.size(budget))
-        rho = np.full(np.shape(budget), self._rho)
+        size = norm(Y_scaled) / np.sqrt(Y.size / np.size(budget))
+        rho = self._rho / np.where(size > 0, size, 1)  # the problem is homogeneous: U scales with Y
         done = np.zeros(np.shape(budget), bool)
         U1, L1, L2 = np.empty_like(Y), np.zeros_like(Y), np.zeros_like(start)
         U3, image, answer = start, X @ start, np.zeros_like(start)
@@ -249,8 +250,10 @@ class _Problem:
             L1 += gap
             L2 += gap2
             primal, dual = norm(gap, gap2), rho * norm(np.subtract(image, image_before, out=gap), U3 - before)
-            settled = primal <= floor + self._rtol * np.maximum(norm(U1, U2), norm(image, U3))
-            settled &= dual <= floor + self._rtol * rho * norm(L1, L2)
+            # as far off as the responses may be, and what the size of the iterates asks for
+            near = floor + np.minimum(self._rtol * np.maximum(norm(U1, U2), norm(image, U3)), (SLACK - 1) * epsilon)
+            steady = floor + self._rtol * rho * norm(L1, L2)
+            settled = (primal <= near) & (dual <= steady)
             if np.any(settled & ~done):
                 settled &= norm(self.response(U2) - Y) <= SLACK * budget
             answer = np.where(done, answer, U2)
@@ -260,7 +263,8 @@ class _Problem:
                 break
             if state.n_iter % BALANCE == 0 and state.n_iter <= LAST_BALANCE:
                 # the factorization is of XᵀX + I, whatever ρ: to change it costs nothing
-                factor = np.where(primal > UNEVEN * dual, 2.0, np.where(dual > UNEVEN * primal, 0.5, 1.0))
+                far, restless = primal * steady, dual * near
+                factor = np.where(far > UNEVEN * restless, 2.0, np.where(restless > UNEVEN * far, 0.5, 1.0))
                 rho *= factor
                 L1 /= factor.astype(Y.dtype)
                 L2 /= factor.astype(Y.dtype)
