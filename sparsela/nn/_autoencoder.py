@@ -71,11 +71,11 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         with one_blas_thread(), nested.Workers(effective_n_jobs()) as workers:
             for state in steps:
                 loss = self._epoch(X, self._rng.permutation(X.shape[0]), workers)
+                if self._solver.n_steps <= self._n_falling:
+                    best = np.inf  # of more units than there will be
                 stale = stale + 1 if loss > (1 - self.tol) * best else 0
                 best = min(best, loss)
-                # while k falls, so does what the loss can reach
-                falling = self.k_schedule == "linear" and 2 * state.n_iter <= self.max_iter
-                if state.record(loss=loss).stop or (stale >= PATIENCE and not falling):
+                if state.record(loss=loss).stop or stale >= PATIENCE:
                     break
         self.n_iter_ = state.n_iter
         return self

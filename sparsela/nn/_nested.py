@@ -63,10 +63,13 @@ def encode(parameters: Parameters, X: np.ndarray, workers: Workers) -> tuple[np.
 
     def block(first):
         units = slice(first, first + UNITS)
-        np.matmul(centred, E[units].T, out=Z[:, units])
-        Z[:, units] += offset[units]
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            np.matmul(centred, E[units].T, out=Z[:, units])
+            Z[:, units] += offset[units]
 
     workers.map(block, range(0, len(E), UNITS))
+    if not (np.isfinite(Z.max()) and np.isfinite(Z.min())):
+        raise ValueError("responses of hidden units are not finite: learning_rate_init, or the scale of X, is too high")
     return centred, Z
 
 

@@ -26,7 +26,7 @@ ACTIVATIONS = ("relu", "identity")
 BLOCK = 16  # neurons that are solved together where each has its own budget
 BALANCE, LAST_BALANCE, UNEVEN = 10, 500, 3.0  # steps between changes of ρ, the last of them, and of what ratio of residuals
 SLACK = 1.01  # of the response error of the sparse iterate over its budget, when it is taken as the answer
-SERIAL = 1 << 20  # multiply-adds of a product below which a second BLAS thread costs more than it saves
+SERIAL = 1 << 26  # multiply-adds of a product below which a second BLAS thread costs more than it saves
 
 
 @dataclass(frozen=True, repr=False, eq=False)
