@@ -4,13 +4,15 @@
   with its algebra (permute, tensor product, direct sum, projection, another basis);
 - schemes that come with the library: :func:`get_scheme`, :func:`list_schemes`; files: :func:`load_scheme`,
   :func:`save_scheme`;
-- how its sums are formed: :class:`AdditionProgram`.
+- how its sums are formed: :class:`AdditionProgram`;
+- find new ones: :func:`search_scheme`.
 """
 
 from sparsela.matmul._catalogue import get_scheme, list_schemes
 from sparsela.matmul._files import load_scheme, save_scheme
 from sparsela.matmul._programs import AdditionProgram
 from sparsela.matmul._scheme import BilinearScheme
+from sparsela.matmul._search import search_scheme
 
 __all__ = [
     "AdditionProgram",
@@ -19,4 +21,5 @@ __all__ = [
     "list_schemes",
     "load_scheme",
     "save_scheme",
+    "search_scheme",
 ]
