@@ -4,13 +4,14 @@
   with its algebra (permute, tensor product, direct sum, projection, another basis);
 - schemes that come with the library: :func:`get_scheme`, :func:`list_schemes`; files: :func:`load_scheme`,
   :func:`save_scheme`;
-- how its sums are formed: :class:`AdditionProgram`;
+- how its sums are formed: :class:`AdditionProgram`, with few additions: :func:`reduce_additions`;
 - find new ones: :func:`search_scheme`.
 """
 
 from sparsela.matmul._catalogue import get_scheme, list_schemes
 from sparsela.matmul._files import load_scheme, save_scheme
 from sparsela.matmul._programs import AdditionProgram
+from sparsela.matmul._reduce import reduce_additions
 from sparsela.matmul._scheme import BilinearScheme
 from sparsela.matmul._search import search_scheme
 
@@ -20,6 +21,7 @@ __all__ = [
     "get_scheme",
     "list_schemes",
     "load_scheme",
+    "reduce_additions",
     "save_scheme",
     "search_scheme",
 ]
