@@ -360,6 +360,15 @@ def _reduce_dependent(mask, sign, pairs, count, place, state):
 
 
 @njit(**_options)
+def _restart(mask, sign, pairs, count, place, state, best_mask, best_sign):
+    rank = state[BEST]
+    mask[:, :, :rank] = best_mask[:, :, :rank]
+    sign[:rank] = best_sign[:rank]
+    state[RANK], state[WAITED] = rank, 0
+    prepare(mask, pairs, count, place, rank)
+
+
+@njit(**_options)
 def walk(
     mask, sign, pairs, count, place, state, stream, room, best_mask, best_sign, events,
     n_flips, target, global_best, wait_low, wait_high, margin, accept, moves,
@@ -375,12 +384,20 @@ def walk(
     while done < n_flips:
         before = state[RANK]
         kind = -1
+        highest = min(global_best, state[BEST]) + margin
         if count[0] + count[1] + count[2] == 0 or stuck > TRIES * 4:
-            if not moves or not _plus(mask, sign, pairs, count, place, state, stream, room):
-                return
-            kind = RAISED
             stuck = 0
-        elif moves and state[WAITED] >= state[PATIENCE] and before < min(global_best, state[BEST]) + margin:
+            if not moves:
+                break
+            if before >= highest:  # a dead end at the top: back to the best one
+                if state[BEST] >= highest:
+                    break
+                _restart(mask, sign, pairs, count, place, state, best_mask, best_sign)
+                continue
+            if not _plus(mask, sign, pairs, count, place, state, stream, room):
+                break
+            kind = RAISED
+        elif moves and state[WAITED] >= state[PATIENCE] and before < highest:
             if _reduce_dependent(mask, sign, pairs, count, place, state):
                 kind = REDUCED
             elif _plus(mask, sign, pairs, count, place, state, stream, room):
@@ -413,6 +430,4 @@ def walk(
             best_sign[:rank] = sign[:rank]
             if rank <= target:
                 break
-        if rank + 2 >= sign.size:  # no room for a plus move: cannot happen within the margin
-            break
     state[FLIPS] += done

@@ -22,8 +22,8 @@ from sparsela.matmul._walkers import ENTRIES, Packed, Walker, pack, unpack
 SLICE = 50_000  # flips of a walker between two looks at the clock and the target
 SYNC = 1_000_000  # flips of a walker between two exchanges of the best schemes
 RECENT = 10  # best schemes that a walker may restart from
-SCORED = 100_000  # flips of a walker between two schemes that are scored by additions
-COOL = 1.5  # temperature, in coefficients, of walks that look for few additions
+SCORED = 20_000  # flips of a walker between two schemes that are scored by additions
+COOL = 1.0  # temperature, in coefficients, of walks that look for few additions
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -96,7 +96,7 @@ def search_scheme(
         No product is added at the best rank so far plus this.
     objective : {"rank", "nnz", "additions"}, default="rank"
         "nnz" and "additions" walk among schemes of the rank of `start`, which have many forms, and keep the one with
-        fewest coefficients, or fewest additions after a quick :func:`reduce_additions` every 100,000 flips.
+        fewest coefficients, or fewest additions by a quick :func:`reduce_additions`, every 20,000 flips.
     pool_size : int or None, default=None
         Keep up to this many distinct schemes of the best rank and restart from one drawn in proportion to the flips it
         offers; None restarts from the last ten.
@@ -211,7 +211,7 @@ class _Search:
         self.pool: dict[bytes, tuple[Packed, int]] = {}
         self.scheme = min(starts, key=lambda s: s.rank)
         self.score = self._score(self.scheme) if objective != "rank" else None
-        self.round, self.since_sync, self.since_score = 0, 0, 0
+        self.round, self.since_sync = 0, 0
         self.events: list[np.ndarray] = []
 
     @property
@@ -220,7 +220,7 @@ class _Search:
 
     def step(self, threads: ThreadPoolExecutor, n_left: int, target: int) -> None:
         """A slice of flips of every walker, then what they exchange."""
-        size = max(1, min(SLICE, -(-n_left // len(self.walkers))))
+        size = max(1, min(SLICE if self.objective == "rank" else SCORED, -(-n_left // len(self.walkers))))
 
         def run(walker) -> None:
             walker.walk(size, target, self.best_rank, self.wait, self.margin, self.accept)
@@ -239,9 +239,7 @@ class _Search:
             if self.objective != "rank":
                 self.score = self._score(self.scheme)
         self.since_sync += size
-        self.since_score += size
-        if self.objective != "rank" and self.since_score >= (SCORED if self.objective == "additions" else SLICE):
-            self.since_score = 0
+        if self.objective != "rank":
             self._look_for_fewer(threads)
         if self.since_sync >= SYNC:
             self.since_sync = 0
