@@ -1,9 +1,10 @@
 """Training of sparse autoencoders.
 
-One thread, float32, Adam: twenty steps of 128 samples of 784 features, from the same weights over the same batches. The peer is
-the same objective in PyTorch with autograd: the dense product of the encoder, ``topk``, a dense decoder from a code that
-``scatter`` fills, Adam, unit rows. The hierarchical loss is written there as its sources have it, with one running sum over
-the kept units. Both must end at the same loss. What we save is the decoder: only the entries in use are multiplied.
+One thread, float32, Adam: twenty steps of 128 samples of 784 features, from the same weights over the same batches. The
+peer is the same objective in PyTorch with autograd: the dense product of the encoder, ``topk``, a dense decoder from a
+code that ``scatter`` fills, Adam, unit rows. The hierarchical loss is written there as its sources have it, with one
+running sum over the kept units. Both must end at the same loss. What we save is the decoder: only the entries in use
+are multiplied.
 """
 
 from functools import partial

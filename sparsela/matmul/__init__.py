@@ -5,22 +5,30 @@
 - schemes that come with the library: :func:`get_scheme`, :func:`list_schemes`; files: :func:`load_scheme`,
   :func:`save_scheme`;
 - how its sums are formed: :class:`AdditionProgram`, with few additions: :func:`reduce_additions`;
-- find new ones: :func:`search_scheme`.
+- find new ones: :func:`search_scheme`;
+- products that survive lost workers: :class:`FaultTolerantProduct`, :func:`multiply_fault_tolerant`.
 """
 
 from sparsela.matmul._catalogue import get_scheme, list_schemes
+from sparsela.matmul._faults import FaultTolerantProduct, UndecodableError, multiply_fault_tolerant
 from sparsela.matmul._files import load_scheme, save_scheme
 from sparsela.matmul._programs import AdditionProgram
 from sparsela.matmul._reduce import reduce_additions
+from sparsela.matmul._relations import find_check_relations, find_parity_products
 from sparsela.matmul._scheme import BilinearScheme
 from sparsela.matmul._search import search_scheme
 
 __all__ = [
     "AdditionProgram",
     "BilinearScheme",
+    "FaultTolerantProduct",
+    "UndecodableError",
+    "find_check_relations",
+    "find_parity_products",
     "get_scheme",
     "list_schemes",
     "load_scheme",
+    "multiply_fault_tolerant",
     "reduce_additions",
     "save_scheme",
     "search_scheme",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
@@ -159,7 +160,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                 parameters, centred, code, omega, gradients, workers, nonneg=self.nonneg, backend=self.backend
             )
             if not np.isfinite(loss):
-                raise ValueError(f"the loss is no longer finite: learning_rate_init={self.learning_rate_init} is too high")
+                raise ValueError(
+                    f"the loss is no longer finite: learning_rate_init={self.learning_rate_init} is too high"
+                )
             self._move(gradients, workers)
             total += loss * len(batch)
             self.activation_count_ += np.bincount(code.units[code.values != 0], minlength=H)

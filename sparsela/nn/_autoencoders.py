@@ -432,7 +432,9 @@ class MatryoshkaAutoencoder(SparseAutoencoder):
             self.prefixes_ = ascending(self.prefixes, "prefixes", H)
             if self.prefixes_[-1] != H:
                 raise ValueError(f"prefixes must end in n_components={H}, got {self.prefixes_[-1]}")
-        weights = np.ones(len(self.prefixes_)) if self.prefix_weights is None else np.asarray(self.prefix_weights, float)
+        weights = (
+            np.ones(len(self.prefixes_)) if self.prefix_weights is None else np.asarray(self.prefix_weights, float)
+        )
         if weights.shape != self.prefixes_.shape or not (np.isfinite(weights).all() and (weights > 0).all()):
             raise ValueError(
                 f"prefix_weights must be positive, one a prefix ({len(self.prefixes_)}), got {self.prefix_weights!r}"

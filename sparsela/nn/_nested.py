@@ -74,7 +74,7 @@ def encode(parameters: Parameters, X: np.ndarray, workers: Workers) -> tuple[np.
 
 
 def largest_of_each(Z: np.ndarray, k: int, nonneg: bool) -> Code:
-    """The k largest of each row by value, ties to the lower unit, units ascending; negative ones become 0 if `nonneg`."""
+    """The k largest of each row by value, ties to the lower unit, units ascending; negative ones are 0 if `nonneg`."""
     units = top_k(np.maximum(Z, 0), k)  # positive ones are largest in magnitude there
     if not nonneg:
         short = np.flatnonzero(np.take_along_axis(Z, units, 1).min(axis=1) <= 0)

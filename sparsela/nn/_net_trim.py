@@ -24,7 +24,11 @@ from sparsela._core.validation import check_count, check_matrix, check_positive
 SCOPES = ("layer", "neuron")
 ACTIVATIONS = ("relu", "identity")
 BLOCK = 16  # neurons that are solved together where each has its own budget
-BALANCE, LAST_BALANCE, UNEVEN = 10, 500, 3.0  # steps between changes of ρ, the last of them, and of what ratio of residuals
+BALANCE, LAST_BALANCE, UNEVEN = (
+    10,
+    500,
+    3.0,
+)  # steps between changes of ρ, the last of them, and of what ratio of residuals
 SLACK = 1.01  # of the response error of the sparse iterate over its budget, when it is taken as the answer
 SERIAL = 1 << 26  # multiply-adds of a product below which a second BLAS thread costs more than it saves
 

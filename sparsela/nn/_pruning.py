@@ -214,7 +214,9 @@ def _in_worst_tiles(W: sp.csr_array, keep: np.ndarray, sides: tuple[int, int], n
     across = -(-W.shape[1] // sides[1])
     row = np.repeat(np.arange(W.shape[0]), np.diff(W.indptr))
     tile = row // sides[0] * across + W.indices // sides[1]
-    lost = np.bincount(tile, np.where(keep, 0, np.square(W.data, dtype=np.float64)), across * -(-W.shape[0] // sides[0]))
+    lost = np.bincount(
+        tile, np.where(keep, 0, np.square(W.data, dtype=np.float64)), across * -(-W.shape[0] // sides[0])
+    )
     return _largest(lost, [0, len(lost)], [n_dense])[tile]
 
 

@@ -244,7 +244,10 @@ def test_sparse_data_data_frames_and_dtypes():
     pd = pytest.importorskip("pandas")
     X = np.random.default_rng(7).random((90, 12)) * (np.random.default_rng(8).random((90, 12)) < 0.4)
     # two epochs: over many, a tie that rounding breaks the other way leads elsewhere
-    dense, sparse = (KSparseAutoencoder(10, n_nonzero_coefs=3, max_iter=2, random_state=0).fit(given) for given in (X, sp.csr_array(X)))
+    dense, sparse = (
+        KSparseAutoencoder(10, n_nonzero_coefs=3, max_iter=2, random_state=0).fit(given)
+        for given in (X, sp.csr_array(X))
+    )
     assert np.abs(dense.components_ - sparse.components_).max() < 1e-9
     assert sparse.score(sp.csr_array(X)) == pytest.approx(dense.score(X), abs=1e-9)
     frame = dense.set_output(transform="pandas").transform(X)
@@ -283,8 +286,10 @@ def test_bad_parameters(model, message):
         model.fit(np.random.default_rng(0).standard_normal((30, 6)))
 
 
-@pytest.mark.parametrize("arguments", [{"n_nonzero_coefs": 0}, {"n_nonzero_coefs": 11}, {"prefix": 11}, {"prefix": 1.5}])
+@pytest.mark.parametrize(
+    "arguments", [{"n_nonzero_coefs": 0}, {"n_nonzero_coefs": 11}, {"prefix": 11}, {"prefix": 1.5}]
+)
 def test_bad_truncation(arguments):
     model = KSparseAutoencoder(10, n_nonzero_coefs=3, max_iter=1).fit(np.random.default_rng(0).random((20, 5)))
-    with pytest.raises(ValueError, match=f"{next(iter(arguments))} must be an integer from 1 to n_components=10"):
-        model.reconstruct(np.ones((2, 5)), **arguments)
+    with pytest.raises(ValueError, match=f"{name} must be an integer from 1 to n_components=10"):
+        model.reconstruct(np.ones((2, 5)), **{name: value})

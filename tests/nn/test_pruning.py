@@ -60,7 +60,7 @@ def test_rows_keep_equal_numbers_and_inputs_do_not_change():
     before = W.copy()
     found = prune([W], 0.1, scope="row")[0]
     assert (np.diff(found.indptr) == np.minimum(6, np.diff(W.indptr))).all()
-    assert (W != before).nnz == 0
+    assert (before != W).nnz == 0
     dense = W.toarray()
     assert (found.toarray() == np.stack([kept_by_sort(row, 6) for row in dense])).all()
 

@@ -35,10 +35,14 @@ def mosaic(units, rows):
 
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 2.6), layout="constrained", sharey=True)
-parts = [("top-32: units 1–32", whole, 0), ("Matryoshka: units 1–32", nested, 0), ("Matryoshka: units 257–288", nested, 256)]
+parts = [
+    ("top-32: units 1–32", whole, 0),
+    ("Matryoshka: units 1–32", nested, 0),
+    ("Matryoshka: units 257–288", nested, 256),
+]
 for ax, (title, model, first) in zip(axes, parts, strict=True):
     ax.imshow(mosaic(model.components_[first : first + 32], 4), cmap="RdBu_r", vmin=-1, vmax=1)
-    ax.set_title(title)
+    ax.set_title(f"{name}: units {first + 1}–{first + 32}")
     ax.axis("off")
 
 # %%

@@ -21,7 +21,9 @@ from sparsela.nn import net_trim, prune
 
 X, y = load_digits(return_X_y=True)
 train, test, y_train, y_test = train_test_split(X / 16, y, train_size=0.7, random_state=0, stratify=y)
-net = ignore_warnings(MLPClassifier((300,), random_state=0, max_iter=100).fit, category=ConvergenceWarning)(train, y_train)
+net = ignore_warnings(MLPClassifier((300,), random_state=0, max_iter=100).fit, category=ConvergenceWarning)(
+    train, y_train
+)
 W, b = net.coefs_[0], net.intercepts_[0]
 response = np.maximum(train @ W + b, 0)
 
@@ -63,6 +65,6 @@ fig.colorbar(picture, ax=axes[2])
 plt.show()
 
 # %%
-# **When not to use it.** Below a third of the weights, or where the network may be trained again after pruning, magnitude
-# (:func:`sparsela.nn.prune`) is simpler and better. And a layer with more inputs than samples has responses that nearly
-# any sparse layer can repeat: give Net-Trim several times as many samples as inputs.
+# **When not to use it.** Below a third of the weights, or where the network may be trained again after pruning, the
+# largest weights (:func:`sparsela.nn.prune`) are simpler and better. And a layer with more inputs than samples has
+# responses that nearly any sparse layer can repeat: give Net-Trim several times as many samples as inputs.
