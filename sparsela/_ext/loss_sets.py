@@ -45,10 +45,10 @@ def add(column, basis, pivots, depth, rho, p):
                 v[l] = v[l] * f % p
             pivots[depth] = i
             return True
+    lost = False
     for i in range(rho, len(v)):
-        if v[i]:
-            return False
-    return True
+        lost |= v[i] != 0
+    return not lost
 
 
 @njit(**LOOP)
@@ -56,10 +56,10 @@ def may_lose(columns, lost, rho, p):
     """Whether the nodes `lost` may be lost together."""
     basis = np.empty((len(lost), columns.shape[1]), np.int64)
     pivots = np.empty(len(lost), np.int64)
-    for depth in range(len(lost)):
-        if not add(columns[lost[depth]], basis, pivots, depth, rho, p):
-            return False
-    return True
+    depth = 0
+    while depth < len(lost) and add(columns[lost[depth]], basis, pivots, depth, rho, p):
+        depth += 1
+    return depth == len(lost)
 
 
 @njit(**LOOP)
@@ -88,7 +88,7 @@ def count_decodable(columns, rho, most, p):
 
 @njit(**LOOP)
 def peel(relations, known, wanted):
-    """Grow the set of known items, a mask, by relations with one unknown left; whether it then holds all wanted ones."""
+    """Grow the set of known items, a mask, by relations with one unknown left; whether it then holds the wanted ones."""
     grew = True
     while grew and known & wanted != wanted:
         grew = False

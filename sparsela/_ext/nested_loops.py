@@ -1,10 +1,10 @@
 """The loss of a code that is read in a nested order, and its gradients, on a strip of features (Numba).
 
-Contract: the code of sample s are entries ``indptr[s] .. indptr[s + 1]`` of units (int32) and values, in the order in which they
-are read. Reading j of its n entries leaves the residual ``r_j = start[s] + Σ_{i<j} value_i D[unit_i]``; its weight in
-the loss is ``omega[indptr[s] + s + j]``, j = 0..n. start (B, d), D and grad_D (H, d): C order, one float dtype; columns
-low to high of them are read and written here and no others, so that strips may run side by side. grad (nnz,), of this
-strip alone, and total (high − low,) are overwritten; grad_D is added to.
+Contract: the code of sample s are entries ``indptr[s] .. indptr[s + 1]`` of units (int32) and values, in the order in
+which they are read. Reading j of its n entries leaves the residual ``r_j = start[s] + Σ_{i<j} value_i D[unit_i]``; its
+weight in the loss is ``omega[indptr[s] + s + j]``, j = 0..n. start (B, d), D and grad_D (H, d): C order, one float
+dtype; columns low to high of them are read and written here and no others, so that strips may run side by side. grad
+(nnz,), of this strip alone, and total (high − low,) are overwritten; grad_D is added to.
 Cost: O(nnz) times the width of the strip: no sum is formed twice. Called by nn._nested.
 """
 

@@ -1,7 +1,7 @@
 """Selection of the largest numbers of each of many segments of an array (Numba).
 
-Contract: sizes (n,) not negative and without NaN; starts (s + 1,) int64 from 0 to n, not falling; counts (s,) int64, not
-negative; keep (n,) bool, all False at entry. Ties go to the lowest index. O(n) expected. Called by nn._pruning.
+Contract: sizes (n,) not negative and without NaN; starts (s + 1,) int64 from 0 to n, not falling; counts (s,) int64,
+not negative; keep (n,) bool, all False at entry. Ties go to the lowest index. O(n) expected. Called by nn._pruning.
 """
 
 import numpy as np

@@ -83,8 +83,8 @@ class FaultTolerantProduct:
     -----
     A product ``(u·vec A)(v·vec B)`` is the vector u ⊗ v. A set of lost nodes can be decoded iff the span of the
     others holds every entry of C. It is judged from the relations, which repair what a decoder misses, by elimination
-    modulo primes of 31 bits, two of which must agree, and depth first, since what is left of a set that can be decoded can
-    be. Strassen's and Winograd's products together cost 14 instead of 7, and only 2 of 91 pairs may not be lost; two
+    modulo primes of 31 bits, two of which must agree, and depth first, since a set that may be lost holds only sets that
+    may. Strassen's and Winograd's products together cost 14 instead of 7, and only 2 of 91 pairs may not be lost; two
     parities more repair those, so 16 nodes do what three copies of one scheme do with 21 [1]_.
 
     References
@@ -211,8 +211,8 @@ class FaultTolerantProduct:
         Returns
         -------
         ndarray of shape (m n, n_nodes − number lost)
-            D with ``vec C = D · products``, columns in the order of the nodes left; int64, or Fractions where it must be. Of
-            small ℓ1 norm: large multipliers magnify rounding.
+            D with ``vec C = D · products``, columns in the order of the nodes left; int64, or Fractions where it must
+            be. Of small ℓ1 norm: large multipliers magnify rounding.
 
         Raises
         ------
@@ -407,9 +407,9 @@ def multiply_fault_tolerant(
 
     Notes
     -----
-    Of ``r`` nodes each multiplies matrices of a quarter of the size (for 2 × 2 schemes): 16 of them are 2 times the work of
-    the classical product, where three copies of it would be 3 times. The error grows with the entries of the decoder,
-    a few units at most.
+    Each node of a 2 × 2 scheme multiplies matrices of half the size: 16 of them are twice the work of the classical
+    product, where three copies of it would be three times. The error grows with the entries of the decoder, a few units
+    at most.
 
     References
     ----------

@@ -136,8 +136,8 @@ def find_parity_products(
     Returns
     -------
     list of (u, v)
-        Ternary coefficients. Together they leave as few sets undecodable as the search found: first of one lost product,
-        then of two, and so on to `losses`; among equals the fewest additions.
+        Ternary coefficients. Together they leave as few sets undecodable as the search found: first of one lost
+        product, then of two, and so on to `losses`; among equals the fewest additions.
 
     Raises
     ------
@@ -312,7 +312,7 @@ def echelon(P: np.ndarray) -> tuple[list[list[Fraction]], list[int]]:
 
 
 def nullspace(P: np.ndarray) -> np.ndarray:
-    """Independent integer rows N with ``N P = 0``, as many as there are; the last has weight on the last row of P if any has."""
+    """Independent integer rows N with ``N P = 0``, as many as there are; if any has weight on the last of P, the last."""
     rows, pivots = echelon(P.T)
     M = len(P)
     out = []

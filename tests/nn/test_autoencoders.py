@@ -286,10 +286,9 @@ def test_bad_parameters(model, message):
         model.fit(np.random.default_rng(0).standard_normal((30, 6)))
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"n_nonzero_coefs": 0}, {"n_nonzero_coefs": 11}, {"prefix": 11}, {"prefix": 1.5}]
-)
-def test_bad_truncation(arguments):
+@pytest.mark.parametrize("name", ["n_nonzero_coefs", "prefix"])
+@pytest.mark.parametrize("value", [0, 11, 1.5])
+def test_bad_truncation(name, value):
     model = KSparseAutoencoder(10, n_nonzero_coefs=3, max_iter=1).fit(np.random.default_rng(0).random((20, 5)))
     with pytest.raises(ValueError, match=f"{name} must be an integer from 1 to n_components=10"):
         model.reconstruct(np.ones((2, 5)), **{name: value})

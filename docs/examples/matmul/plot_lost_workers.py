@@ -8,8 +8,8 @@ photograph is multiplied by a cosine transform, and three workers are lost.
 """
 
 # %%
-# Left: the blocks that Strassen's own formulas give without the three, transformed back. Middle: the product as the other
-# thirteen nodes determine it, transformed back.
+# Left: the blocks that Strassen's own formulas give without the three, transformed back. Middle: the product as the
+# other thirteen nodes determine it, transformed back.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.fft import dct

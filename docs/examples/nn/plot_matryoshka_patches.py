@@ -42,7 +42,7 @@ parts = [
 ]
 for ax, (title, model, first) in zip(axes, parts, strict=True):
     ax.imshow(mosaic(model.components_[first : first + 32], 4), cmap="RdBu_r", vmin=-1, vmax=1)
-    ax.set_title(f"{name}: units {first + 1}–{first + 32}")
+    ax.set_title(title)
     ax.axis("off")
 
 # %%
