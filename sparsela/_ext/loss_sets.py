@@ -88,7 +88,7 @@ def count_decodable(columns, rho, most, p):
 
 @njit(**LOOP)
 def peel(relations, known, wanted):
-    """Grow the set of known items, a mask, by relations with one unknown left; whether it then holds the wanted ones."""
+    """Grow the set of known items, a mask, by relations with one unknown left; whether it has the wanted ones then."""
     grew = True
     while grew and known & wanted != wanted:
         grew = False

@@ -312,7 +312,7 @@ def echelon(P: np.ndarray) -> tuple[list[list[Fraction]], list[int]]:
 
 
 def nullspace(P: np.ndarray) -> np.ndarray:
-    """Independent integer rows N with ``N P = 0``, as many as there are; if any has weight on the last of P, the last."""
+    """Independent integer rows N with ``N P = 0``, all there are; if any has weight on the last of P, the last."""
     rows, pivots = echelon(P.T)
     M = len(P)
     out = []
