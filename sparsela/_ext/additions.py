@@ -496,7 +496,15 @@ def reduce_runs(
         if strategy == DRAWN:
             u = _below(stream, 20)
             strategy = (
-                INTERSECTIONS if u < 10 else RANDOM_TIE if u < 15 else GREEDY_RANDOM if u < 17 else WEIGHTED if u < 19 else MIX
+                INTERSECTIONS
+                if u < 10
+                else RANDOM_TIE
+                if u < 15
+                else GREEDY_RANDOM
+                if u < 17
+                else WEIGHTED
+                if u < 19
+                else MIX
             )
         n = _run(
             forms, strategy, coin, replays[run], n_replays[run], skips[run], stream, sign, terms, length, spot, count, where,

@@ -223,7 +223,12 @@ def _try_flip(mask, sign, pairs, count, place, state, stream, accept):
     if not ok:
         return 0
     if accept.size > 1:
-        more = _ones(bp | bm) + _ones(cp | cm) - _ones(mask[b, 0, s] | mask[b, 1, s]) - _ones(mask[c, 0, t] | mask[c, 1, t])
+        more = (
+            _ones(bp | bm)
+            + _ones(cp | cm)
+            - _ones(mask[b, 0, s] | mask[b, 1, s])
+            - _ones(mask[c, 0, t] | mask[c, 1, t])
+        )
         if more > 0 and (_draw(stream) >> np.uint64(11)) * 2.0**-53 > accept[min(more, accept.size - 1)]:
             return 0
     b_zero, c_zero = bp | bm == _ZERO, cp | cm == _ZERO

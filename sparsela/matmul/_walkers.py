@@ -90,7 +90,9 @@ class Walker:
         self.state[flips.RANK], self.state[flips.WAITED] = rank, 0
         flips.prepare(self.mask, self.pairs, self.count, self.place, rank)
 
-    def walk(self, n_flips: int, target: int, best: int, wait: tuple[int, int], margin: int, accept: np.ndarray) -> None:
+    def walk(
+        self, n_flips: int, target: int, best: int, wait: tuple[int, int], margin: int, accept: np.ndarray
+    ) -> None:
         """At most `n_flips` flips more."""
         flips.walk(
             self.mask, self.sign, self.pairs, self.count, self.place, self.state, self.stream, self.room,

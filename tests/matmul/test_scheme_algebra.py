@@ -167,8 +167,16 @@ def test_compositions_multiply(start, moves):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda s: s.change_basis([[1, 1], [1, 1]], np.eye(2, dtype=int), np.eye(2, dtype=int)), ValueError, "P .*singular"),
-        (lambda s: s.change_basis(np.eye(3, dtype=int), np.eye(2, dtype=int), np.eye(2, dtype=int)), ValueError, "P must"),
+        (
+            lambda s: s.change_basis([[1, 1], [1, 1]], np.eye(2, dtype=int), np.eye(2, dtype=int)),
+            ValueError,
+            "P .*singular",
+        ),
+        (
+            lambda s: s.change_basis(np.eye(3, dtype=int), np.eye(2, dtype=int), np.eye(2, dtype=int)),
+            ValueError,
+            "P must",
+        ),
         (lambda s: s.change_basis(np.full((2, 2), 0.5), np.eye(2), np.eye(2)), TypeError, "Fraction"),
         (lambda s: s.direct_sum(s, 3), ValueError, "axis must be 0"),
         (lambda s: s.extend(True), ValueError, "axis must be 0"),
