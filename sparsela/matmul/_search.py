@@ -15,6 +15,7 @@ from sparsela._core.random import hash_ids, seed_from
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count, check_positive
+from sparsela._ext import flips
 from sparsela.matmul._factors import check_shape
 from sparsela.matmul._reduce import quick_additions, reduce_additions
 from sparsela.matmul._scheme import BilinearScheme, classical
@@ -220,7 +221,7 @@ class _Search:
 
     @property
     def n_flips(self) -> int:
-        return int(sum(w.state[4] for w in self.walkers))
+        return int(sum(w.state[flips.FLIPS] for w in self.walkers))
 
     def step(self, threads: ThreadPoolExecutor, n_left: int, target: int) -> None:
         """A slice of flips of every walker, then what they exchange."""
@@ -232,7 +233,7 @@ class _Search:
         list(threads.map(run, self.walkers))
         self.round += 1
         for i, walker in enumerate(self.walkers):
-            events = walker.events[: walker.state[7]]
+            events = walker.events[: walker.state[flips.EVENTS]]
             self.events.append(np.column_stack([np.full(len(events), i), events]))
         winner = min(self.walkers, key=lambda w: w.best_rank)  # the first of equals
         if winner.best_rank < self.best_rank:
@@ -315,7 +316,7 @@ class _Search:
             history = {name: rows[:, c] for c, name in enumerate(("walker", "flip", "rank"))} | {
                 "plus": rows[:, 3] == 1
             }
-        reductions, pluses = (int(sum(w.state[i] for w in self.walkers)) for i in (5, 6))
+        reductions, pluses = (int(sum(w.state[i] for w in self.walkers)) for i in (flips.REDUCTIONS, flips.PLUSES))
         n = self.n_flips
         reached = bool(self.best_rank <= target)
         return SchemeSearchResult(scheme, scheme.rank, n, reductions, pluses, n / max(seconds, 1e-9), reached, history)

@@ -1,4 +1,4 @@
-"""Walkers on the flip graph: schemes as bit masks and back, and what a walker carries between two calls of the kernel."""
+"""Walkers on the flip graph: schemes as bit masks and back, and what a walker carries between two calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT_EVENTS = 4096  # changes of rank that are kept from one call of the kernel
 
 
 class Packed(NamedTuple):
-    """A ternary scheme as masks: mask[f, 0] and mask[f, 1] where factor f is 1 and −1, mask[f, 2] a hash; signs apart."""
+    """A ternary scheme as masks: mask[f, 0] and mask[f, 1] where factor f is 1 and −1, mask[f, 2] a hash."""
 
     mask: np.ndarray
     sign: np.ndarray

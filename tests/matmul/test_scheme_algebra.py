@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sparsela.matmul import get_scheme
 
+EYE = [[1, 0], [0, 1]]
 NAMES = ("strassen", "winograd", "laderman", "hopcroft-kerr")
 
 
@@ -105,7 +106,7 @@ def test_direct_sum_extend_and_project():
 
 
 def test_direct_sum_of_rational_schemes():
-    s = get_scheme("strassen").change_basis([[2, 0], [0, 3]], np.eye(2, dtype=int), [[5, 0], [0, 1]])
+    s = get_scheme("strassen").change_basis([[2, 0], [0, 3]], EYE, [[5, 0], [0, 1]])
     assert s.ring == "rational"
     assert s.direct_sum(get_scheme("winograd"), 1).verify()
     assert (s * s).verify()
@@ -168,12 +169,12 @@ def test_compositions_multiply(start, moves):
     ("call", "error", "words"),
     [
         (
-            lambda s: s.change_basis([[1, 1], [1, 1]], np.eye(2, dtype=int), np.eye(2, dtype=int)),
+            lambda s: s.change_basis([[1, 1], [1, 1]], EYE, EYE),
             ValueError,
             "P .*singular",
         ),
         (
-            lambda s: s.change_basis(np.eye(3, dtype=int), np.eye(2, dtype=int), np.eye(2, dtype=int)),
+            lambda s: s.change_basis(np.eye(3, dtype=int), EYE, EYE),
             ValueError,
             "P must",
         ),
