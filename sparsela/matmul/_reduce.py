@@ -130,9 +130,9 @@ def reduce_additions(
     -----
     The three factors are apart: the forms are the rows of U, the rows of V and the columns of W. A run substitutes a
     new variable for a pair ``x_i ± x_j`` that c ≥ 2 forms hold, which saves c − 1 additions, until there is none; a
-    pass over the result then replaces terms by values that exist already. A p × q matrix and its transpose differ by p − q
-    in their least number of additions, so each factor is worked on from both sides. Every program that comes out is
-    expanded and compared with its factor.
+    pass over the result then replaces terms by values that exist already. A p × q matrix and its transpose differ by
+    p − q in their least number of additions, so each factor is worked on from both sides. Every program that comes out
+    is expanded and compared with its factor. A step costs O(pairs held twice or more).
 
     References
     ----------
