@@ -1,9 +1,10 @@
 """Additions of published schemes, ours against the best published counts.
 
 The schemes are public ones, read from the folder that SPARSELA_SCHEMES names; without it nothing runs. What is timed is
-one round of 64 runs a factor on one thread: greedy intersections against greedy potential, which is exact and dearer. The
-last column has the additions that the default strategy finds with a patience of six rounds, the sums of A, of B and of
-the products apart, and the published count for the same factors. Every program is expanded and compared with its factor.
+one round of 64 runs a factor on one thread: greedy intersections against greedy potential, which is exact and dearer.
+The last column has the additions that the default strategy finds with a patience of six rounds, the sums of A, of B and
+of the products apart, and the published count for the same factors. Every program is expanded and compared with its
+factor.
 ``python -m benchmarks.matmul.additions SECONDS`` prints the whole table for a longer search: all files again and again
 with new seeds and both strategies, until the time is over.
 """

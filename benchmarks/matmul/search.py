@@ -2,7 +2,7 @@
 
 One thread. The peer is the same flip in plain Python on integers as bit masks, with pairs found anew after each flip;
 both do the same number of accepted flips from the classical scheme, and both results must multiply. The last column has
-the rank that :func:`sparsela.matmul.search_scheme` finds from the classical scheme and the median time over three seeds.
+the rank that ``search_scheme`` finds from the classical scheme, and the median time over three seeds.
 """
 
 import random

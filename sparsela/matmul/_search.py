@@ -26,8 +26,6 @@ SYNC = 1_000_000  # flips of a walker between two exchanges of the best schemes
 SYNC_SCORED = 100_000  # the same where schemes are scored
 RECENT = 10  # best schemes that a walker may restart from
 SCORED = 5_000  # flips of a walker between two schemes that are scored by additions
-SHORT = 60  # most flips of a climbing walker between two scores
-WARM = 0.5  # its temperature, in additions
 COOL = 2.0  # temperature, in coefficients, of walks that look for few additions
 
 
@@ -218,7 +216,6 @@ class _Search:
         self.scheme = min(starts, key=lambda s: s.rank)
         self.score = self._score(pack(self.scheme)) if objective != "rank" else None
         self.scores: list[int | None] = [None] * n_walkers
-        self.anchors: list[tuple[Packed, int | None]] = [(walker.here(), None) for walker in self.walkers]
         self.round, self.since_sync = 0, 0
         self.events: list[np.ndarray] = []
 
@@ -230,10 +227,10 @@ class _Search:
         """A slice of flips of every walker, then what they exchange."""
         size = max(1, min(SLICE if self.objective == "rank" else SCORED, -(-n_left // len(self.walkers))))
 
-        def run(walker: Walker, size: int) -> None:
+        def run(walker) -> None:
             walker.walk(size, target, self.best_rank, self.wait, self.margin, self.accept)
 
-        list(threads.map(run, self.walkers, self._sizes(size)))
+        list(threads.map(run, self.walkers))
         self.round += 1
         for i, walker in enumerate(self.walkers):
             events = walker.events[: walker.state[flips.EVENTS]]
@@ -252,22 +249,6 @@ class _Search:
         if self.since_sync >= (SYNC if self.objective == "rank" else SYNC_SCORED):
             self.since_sync = 0
             self._exchange()
-
-    def _sizes(self, size: int) -> list[int]:
-        # Flips of each walker. Where additions count every second one climbs: it goes a short way from where it stood
-        # and goes back unless that is as good, or nearly.
-        if self.objective != "additions":
-            return [size] * len(self.walkers)
-        ids = np.arange(len(self.walkers)) + self.round * len(self.walkers)
-        steps = 1 + hash_ids(ids, seed=self.seed, stream=4) % np.uint64(SHORT)
-        return [min(int(steps[i]), size) if i % 2 else size for i in range(len(self.walkers))]
-
-    def _climb(self, i: int, packed: Packed, score: int | None, u: float) -> None:
-        walker, (stood, before) = self.walkers[i], self.anchors[i]
-        if score is not None and (before is None or u < np.exp((before - score) / WARM)):
-            self.anchors[i] = packed, score
-        else:
-            walker.put(stood)
 
     def _found(self, packed: Packed) -> BilinearScheme:
         # With what it takes to find it again: the starts and the arguments that decide the walk.
@@ -300,11 +281,9 @@ class _Search:
         kept = list(self.pool.values())
         weights = np.array([max(n, 1) if self.pool_size else 1 for _, n in kept], float)
         cumulated = np.cumsum(weights) / weights.sum()
-        for i, (walker, far, go, u) in enumerate(zip(self.walkers, behind, coin, choice, strict=True)):
+        for walker, far, go, u in zip(self.walkers, behind, coin, choice, strict=True):
             if far and go:
-                scheme = kept[min(int(np.searchsorted(cumulated, u, side="right")), len(kept) - 1)][0]
-                walker.put(scheme)
-                self.anchors[i] = scheme, None
+                walker.put(kept[min(int(np.searchsorted(cumulated, u, side="right")), len(kept) - 1)][0])
 
     def _look_for_fewer(self, threads: ThreadPoolExecutor) -> None:
         def look(walker: Walker) -> tuple[Packed, int | None]:
@@ -320,11 +299,6 @@ class _Search:
                 self.score, self.scheme = score, self._found(packed)
                 self.pool.clear()
             self._keep(packed, walker.n_flips_available())
-        if self.objective == "additions":
-            ids = np.arange(len(looks)) + self.round * len(looks)
-            chance = (hash_ids(ids, seed=self.seed, stream=5) >> np.uint64(11)) * 2.0**-53
-            for i in range(1, len(looks), 2):
-                self._climb(i, *looks[i], chance[i])
 
     def _score(self, packed: Packed) -> int:
         if self.objective == "nnz":

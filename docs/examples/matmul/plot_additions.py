@@ -1,6 +1,6 @@
 """
-Fewer additions than published in most formats up to 4×4×4
-===========================================================
+How few additions a scheme needs
+================================
 
 The schemes that come with the library, each with its straight-line program, beside the fewest additions published for
 the format.
@@ -44,8 +44,7 @@ ax.set_title(f"Fewer additions than published in {better} of {len(ours)} formats
 ax.legend(loc="upper right")
 
 # %%
-# The same factors, many runs: how often a run of each kind reaches the best count for Laderman's scheme. The line is the
-# plain scheme.
+# The same factors, many runs: how often a run of each kind reaches how few additions for Laderman's scheme.
 
 from sparsela.matmul import reduce_additions  # noqa: E402
 
@@ -71,6 +70,6 @@ ax.set_title(f"Laderman's scheme: {laderman.additions} additions one by one, {be
 ax.legend()
 
 # %%
-# **When not to use it.** The additions of one level matter when blocks are small against the memory's speed. For one or
-# two levels on large matrices, :func:`sparsela.matmul.multiply` with Winograd's scheme is hard to beat: its sums are few
-# and fit one pass. A program with fewer additions may also chain more of them, and round more.
+# **When not to use it.** Additions matter where they take a good part of the time: for small blocks and for schemes
+# with many products. On large matrices and one or two levels, Winograd's 15 additions are hard to beat. A program with
+# fewer additions may also chain more of them, and round more.

@@ -52,5 +52,5 @@ right.suptitle(f"The {scheme.rank} products found: coefficients 1 blue, −1 red
 
 # %%
 # **When not to use it.** A walk knows the ranks that it passes, not the least one: where it stops says nothing about
-# what is possible. Formats beyond 4×4×4 from the definition take hours; start from sums and products of smaller schemes
-# instead (``start=``). And for a product of two matrices, take a scheme that is there: :func:`sparsela.matmul.get_scheme`.
+# what is possible. Formats beyond 4×4×4 from the definition take hours; start from sums and products of smaller
+# schemes instead (``start=``). To multiply matrices, take one that is there: :func:`sparsela.matmul.get_scheme`.
