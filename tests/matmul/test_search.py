@@ -127,7 +127,8 @@ def test_larger_formats_within_a_minute(shape, rank):
 
 def test_same_seed_same_answer_for_any_number_of_threads():
     one, two = (
-        search_scheme((2, 3, 3), max_flips=9_000_000, n_jobs=n, random_state=4, return_history=True) for n in (1, 2)
+        search_scheme((2, 3, 3), max_flips=9_000_000, n_walkers=4, n_jobs=n, random_state=4, return_history=True)
+        for n in (1, 2)
     )
     assert one.scheme == two.scheme
     assert (one.n_flips, one.n_reductions, one.n_plus) == (two.n_flips, two.n_reductions, two.n_plus)
@@ -172,10 +173,10 @@ def test_pool_of_schemes():
 def test_objectives_at_fixed_rank():
     start = search_scheme((3, 3, 3), target_rank=23, random_state=0).scheme
     wait = {"plus_after": (50_000, 200_000), "plus_margin": 1}
-    thin = search_scheme((3, 3, 3), start=start, objective="nnz", max_flips=4_000_000, random_state=0, **wait)
+    thin = search_scheme((3, 3, 3), start=start, objective="nnz", max_flips=2_000_000, random_state=0, **wait)
     assert thin.rank == 23
     assert thin.scheme.nnz < start.nnz
-    few = search_scheme((3, 3, 3), start=start, objective="additions", max_flips=4_000_000, random_state=0, **wait)
+    few = search_scheme((3, 3, 3), start=start, objective="additions", max_flips=2_000_000, random_state=0, **wait)
     assert few.rank == 23
     assert few.scheme.additions <= 66
     assert few.scheme.with_programs(few.scheme.programs) == few.scheme
