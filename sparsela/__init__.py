@@ -7,6 +7,7 @@ Each room is a subpackage and loads when it is first named::
     sparsela.dictionary   learn the dictionary
     sparsela.sketch       sketch rows or columns: seeded, mergeable, streaming
     sparsela.lowrank      truncated SVD that follows its data
+    sparsela.matmul       matrix products with fewer multiplications
     sparsela.phase        a sparse x from the magnitudes of A x
     sparsela.dpp          random sets of items that are unlike each other
     sparsela.transforms   fast operators as products of sparse factors, and learning them
@@ -20,7 +21,7 @@ from sparsela._core.report import show_config
 
 __version__ = "0.1.0"
 
-_ROOMS = ("coding", "datasets", "dictionary", "dpp", "lowrank", "phase", "recovery", "sketch", "transforms")
+_ROOMS = ("coding", "datasets", "dictionary", "dpp", "lowrank", "matmul", "phase", "recovery", "sketch", "transforms")
 
 __all__ = ["__version__", "config_context", "set_config", "show_config", *_ROOMS]
 

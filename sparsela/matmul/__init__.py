@@ -1,0 +1,22 @@
+"""Matrix products with fewer multiplications: bilinear schemes, exact and verified.
+
+- a scheme ``C = Σ_t W[t] (U[t]·vec A)(V[t]·vec B)``: :class:`BilinearScheme`, its equations checked over the integers,
+  with its algebra (permute, tensor product, direct sum, projection, another basis);
+- schemes that come with the library: :func:`get_scheme`, :func:`list_schemes`; files: :func:`load_scheme`,
+  :func:`save_scheme`;
+- how its sums are formed: :class:`AdditionProgram`.
+"""
+
+from sparsela.matmul._catalogue import get_scheme, list_schemes
+from sparsela.matmul._files import load_scheme, save_scheme
+from sparsela.matmul._programs import AdditionProgram
+from sparsela.matmul._scheme import BilinearScheme
+
+__all__ = [
+    "AdditionProgram",
+    "BilinearScheme",
+    "get_scheme",
+    "list_schemes",
+    "load_scheme",
+    "save_scheme",
+]
