@@ -27,8 +27,11 @@ def loop(kernel: int, sums: Sums) -> str:
     """One C function: load every source, carry out the steps, store every result."""
     n_mem = len(sums.variables)
     written = sorted({step[0] for step in sums.steps if step[0] < n_mem})
-    read = sorted({*range(sums.n_in)} | {x for step in sums.steps for x in step[1:3] if sums.n_in <= x < n_mem})
-    body = [f"{{T}} v{i} = LOAD(p{i} + c);" for i in read]
+    read, known = set(), set()  # from memory, before anything is written there
+    for into, x, y, _ in sums.steps:
+        read |= {x, y} - known
+        known.add(into)
+    body = [f"{{T}} v{i} = LOAD(p{i} + c);" for i in sorted(read)]
     value = {i: f"v{i}" for i in read}
     for s, (into, x, y, operation) in enumerate(sums.steps):
         body.append(f"{{T}} r{s} = {FORMULA[operation].format(x=value[x], y=value[y])};")

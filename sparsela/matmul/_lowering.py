@@ -69,10 +69,11 @@ class Code:
             self.n_slots[where - S] = max(self.n_slots[where - S], slot + 1)
         return len(self.variables) - 1
 
-    def add_sums(self, sums: Sums) -> None:
+    def add_sums(self, sums: Sums, where: int) -> None:
+        """where: S, T or M, what the sums are formed for."""
         if sums.steps:
             self.sums.append(sums)
-            self.instructions.append((SUMS, len(self.sums) - 1, 0, 0, 0, 0.0))
+            self.instructions.append((SUMS, len(self.sums) - 1, where - S, 0, 0, 0.0))
 
     def product(self, s: int, t: int, into: int, add: bool, alpha: float) -> None:
         self.instructions.append((PRODUCT, s, t, into, int(add), float(alpha)))
@@ -133,7 +134,7 @@ def _lower_fast(code: Code, scheme: BilinearScheme, variant: int) -> None:
         if accumulate or coefficient != 1 or homes.get(reference) != c  # it is there already
     ]
     memory = {places[i]: first_c + c for i, c in homes.items()}
-    code.add_sums(emit(ops, scheme.rank, places, targets, memory))
+    code.add_sums(emit(ops, scheme.rank, places, targets, memory), M)
 
     # The others, in rounds of different blocks.
     begun = [accumulate or form is not None for form in forms]
@@ -167,7 +168,7 @@ def _operands(code: Code, program: AdditionProgram, where: int, first: int, colu
             targets.append((places[reference], 1, reference, False))
         operands.append((places[reference], coefficient))
     inputs = {i: first + i for i in range(program.n_inputs)}
-    code.add_sums(emit(ops, program.n_inputs, inputs, targets, {}))
+    code.add_sums(emit(ops, program.n_inputs, inputs, targets, {}), where)
     return operands
 
 
@@ -205,11 +206,11 @@ def _lower_lean(code: Code, scheme: BilinearScheme, variant: int) -> None:
         operand_of.append([_lean_operand(code, row, where, first, columns) for row in factor])
     for i in range(scheme.rank):
         alpha, operands = scale, []
-        for place, coefficient, sums in (operand_of[0][i], operand_of[1][i]):
+        for where, (place, coefficient, sums) in ((S, operand_of[0][i]), (T, operand_of[1][i])):
             alpha *= coefficient
             operands.append(place)
             if sums is not None:
-                code.add_sums(sums)
+                code.add_sums(sums, where)
         blocks = np.flatnonzero(w[i])
         if len(blocks) == 1:
             c = int(blocks[0])
@@ -219,7 +220,7 @@ def _lower_lean(code: Code, scheme: BilinearScheme, variant: int) -> None:
         product = code.variable(M, int((blocks // n).min()), int((blocks % n).min()), slot=0)
         code.product(*operands, product, False, alpha)
         targets = [(first_c + c, int(w[i, c]), 0, begun[c]) for c in map(int, blocks)]
-        code.add_sums(emit([], 1, {0: product}, targets, {}))
+        code.add_sums(emit([], 1, {0: product}, targets, {}), M)
         for c in blocks:
             begun[c] = True
     for c in range(m * n):
