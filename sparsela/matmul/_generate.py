@@ -7,19 +7,20 @@ they are found by. Programs without a loop take the step table of ``sums_body.h`
 from pathlib import Path
 
 from sparsela.matmul import get_scheme
-from sparsela.matmul._lowering import ADD, COPY, CUT, EXACT, INTO, MINUS, NEGATE, SUB, Sums, lower
+from sparsela.matmul._lowering import ADD, COPY, CUT, EXACT, FUSED, GROUPED, INTO, MINUS, NEGATE, SUB, Sums, lower
 
 SCHEMES = ("winograd", "strassen")
 FORMULA = {ADD: "{x} + {y}", SUB: "{x} - {y}", NEGATE: "-{x} - {y}", COPY: "{x}", MINUS: "-{x}"}
 
 
 def programs() -> list[Sums]:
-    """The different programs of the schemes above, in all three variants."""
+    """The different programs of the schemes above, in all three variants and both modes."""
     found: dict[tuple, Sums] = {}
     for name in SCHEMES:
-        for variant in (EXACT, CUT, INTO):
-            for sums in lower(get_scheme(name), variant).sums:
-                found.setdefault((sums.n_in, len(sums.variables), sums.steps), sums)
+        for mode in (FUSED, GROUPED):
+            for variant in (EXACT, CUT, INTO):
+                for sums in lower(get_scheme(name), variant, mode).sums:
+                    found.setdefault((sums.n_in, len(sums.variables), sums.steps), sums)
     return list(found.values())
 
 

@@ -28,6 +28,8 @@ ADD, SUB, NEGATE, COPY, MINUS, AXPBY, SCALE = range(7)
 SUMS, PRODUCT, BARRIER = range(3)
 # which code of a level runs: C set and its blocks all of one size, C set and cut at its edges, C added to
 EXACT, CUT, INTO = range(3)
+# how the sums of A and B are formed: all in one pass; a few products at a time, in fewer buffers; each by itself
+FUSED, GROUPED, LEAN = range(3)
 
 Term = tuple[float, int]  # coefficient, reference
 
@@ -82,14 +84,17 @@ class Code:
         self.instructions.append((BARRIER, 0, 0, 0, 0, 0.0))
 
 
-def lower(scheme: BilinearScheme, variant: int, lean: bool = False) -> Code:
-    """The instructions of one level of `scheme`; lean: one buffer each for S, T and M instead of all at once."""
+def lower(scheme: BilinearScheme, variant: int, mode: int = FUSED) -> Code:
+    """The instructions of one level of `scheme`."""
     m, k, n = scheme.shape
     code = Code()
     for where, rows, columns in ((A, m, k), (B, k, n), (C, m, n)):
         for i in range(rows * columns):
             code.variable(where, i // columns, i % columns)
-    (_lower_lean if lean else _lower_fast)(code, scheme, variant)
+    if mode == LEAN:
+        _lower_lean(code, scheme, variant)
+    else:
+        _lower_fused(code, scheme, variant, grouped=mode == GROUPED)
     return code
 
 
@@ -99,21 +104,29 @@ def scale_of(scheme: BilinearScheme) -> float:
     return 1.0 / (d[0] * d[1] * d[2])
 
 
-def _lower_fast(code: Code, scheme: BilinearScheme, variant: int) -> None:
+def _lower_fused(code: Code, scheme: BilinearScheme, variant: int, grouped: bool) -> None:
     m, k, n = scheme.shape
     a_program, b_program, c_program = scheme.programs
     w = np.asarray(scheme.w)
-    s = _operands(code, a_program, S, 0, k)
-    t = _operands(code, b_program, T, m * k, n)
     first_c = (m + n) * k
-    scale = scale_of(scheme)
     used = [np.flatnonzero(row) for row in w]
-    late = {i for i, blocks in enumerate(used) if len(blocks) == 1}
+    late = [i for i, blocks in enumerate(used) if len(blocks) == 1]
+    early = [i for i, blocks in enumerate(used) if len(blocks) > 1]
     ops, forms = straighten(c_program, absent=late)
-    alpha = [scale * s[i][1] * t[i][1] for i in range(scheme.rank)]
+    a_side, b_side = _Side(code, a_program, S, 0, k), _Side(code, b_program, T, m * k, n)
+    if grouped:
+        groups = [_groups(chosen, a_side, b_side, limit=2 if scheme.rank <= 12 else 4) for chosen in (early, late)]
+    else:
+        groups = [[early], [late]]
+    stages = [a_side.stages([i for part in groups for i in part], at_once=not grouped)]
+    stages.append(b_side.stages([i for part in groups for i in part], at_once=not grouped))
+    scale = scale_of(scheme)
+
+    def multiply(i: int, into: int, add: bool, weight: int = 1) -> None:
+        (x, c0), (y, c1) = a_side.operand(i), b_side.operand(i)
+        code.product(x, y, into, add, scale * c0 * c1 * weight)
 
     # The products that the sums of C need, each in a block of C that is large enough or in a buffer.
-    early = [i for i, blocks in enumerate(used) if len(blocks) > 1]
     homes = _homes(forms, used, early, n, variant)
     places, slot = {}, 0
     for i in early:
@@ -123,8 +136,13 @@ def _lower_fast(code: Code, scheme: BilinearScheme, variant: int) -> None:
         else:
             places[i] = code.variable(M, row, column, slot=slot)
             slot += 1
-    for i in early:
-        code.product(s[i][0], t[i][0], places[i], False, alpha[i])
+    stage = 0
+    for group in groups[0]:
+        for side, where in ((0, S), (1, T)):
+            code.add_sums(stages[side][stage], where)
+        stage += 1
+        for i in group:
+            multiply(i, places[i], False)
     accumulate = variant == INTO
     targets = [
         (first_c + c, coefficient, reference, accumulate)
@@ -138,38 +156,94 @@ def _lower_fast(code: Code, scheme: BilinearScheme, variant: int) -> None:
 
     # The others, in rounds of different blocks.
     begun = [accumulate or form is not None for form in forms]
-    waiting = sorted(late)
-    while waiting:
-        taken: set[int] = set()
-        for i in list(waiting):
-            c = int(used[i][0])
-            if c not in taken:
-                taken.add(c)
-                waiting.remove(i)
-                code.product(s[i][0], t[i][0], first_c + c, begun[c], alpha[i] * int(w[i, c]))
-                begun[c] = True
-        if waiting:
+    for group in groups[1]:
+        for side, where in ((0, S), (1, T)):
+            code.add_sums(stages[side][stage], where)
+        stage += 1
+        waiting = list(group)
+        while waiting:
+            taken: set[int] = set()
+            for i in list(waiting):
+                c = int(used[i][0])
+                if c not in taken:
+                    taken.add(c)
+                    waiting.remove(i)
+                    multiply(i, first_c + c, begun[c], int(w[i, c]))
+                    begun[c] = True
             code.barrier()
 
 
-def _operands(code: Code, program: AdditionProgram, where: int, first: int, columns: int) -> list[tuple[int, float]]:
-    """Instructions for the sums of A or B; the variable and the factor of each product's operand."""
-    support = [np.flatnonzero(row) for row in program.expand()]
-    ops, forms = straighten(program)
-    places: dict[int, int] = {i: first + i for i in range(program.n_inputs)}
-    targets, operands = [], []
-    for f, form in enumerate(forms):
-        if form is None:
+class _Side:
+    """The sums of A or of B: which products need which, and in which buffer each lies while it is needed."""
+
+    def __init__(self, code: Code, program: AdditionProgram, where: int, first: int, columns: int):
+        self.code, self.where, self.n_inputs = code, where, program.n_inputs
+        self.ops, self.forms = straighten(program)
+        if None in self.forms:
             raise ValueError("a scheme must not have a product with a zero factor")
-        coefficient, reference = form
-        if reference not in places:
-            row, column = (int(x.min()) for x in np.divmod(support[f], columns))
-            places[reference] = code.variable(where, row, column, slot=len(targets))
-            targets.append((places[reference], 1, reference, False))
-        operands.append((places[reference], coefficient))
-    inputs = {i: first + i for i in range(program.n_inputs)}
-    code.add_sums(emit(ops, program.n_inputs, inputs, targets, {}), where)
-    return operands
+        self.places = {i: first + i for i in range(program.n_inputs)}
+        self.corner = {}  # of the smallest block grid that holds a sum: its first row and column of blocks
+        for row, (_, reference) in zip(program.expand(), self.forms, strict=True):
+            self.corner[reference] = tuple(int(x.min()) for x in np.divmod(np.flatnonzero(row), columns))
+
+    def operand(self, product: int) -> tuple[int, float]:
+        """Variable and coefficient of a product's operand."""
+        coefficient, reference = self.forms[product]
+        return self.places[reference], coefficient
+
+    def sums(self, products: Iterable[int]) -> list[int]:
+        """References of the sums that these products need formed, in order."""
+        return list(dict.fromkeys(self.forms[i][1] for i in products if self.forms[i][1] >= self.n_inputs))
+
+    def stages(self, groups: list[list[int]], at_once: bool) -> list[Sums]:
+        """The sums before each group of products; at_once: all of them before the first."""
+        wanted = [self.sums(group) for group in groups]
+        if at_once:
+            wanted = [self.sums(i for group in groups for i in group)] + [[]] * (len(groups) - 1)
+        held: dict[int, int] = {}  # reference -> buffer
+        n_slots, out = 0, []
+        for g, now in enumerate(wanted):
+            new = [r for r in now if r not in held]
+            have = {**held, **dict.fromkeys(new)}
+            kept = set(now) | {r for later in wanted[g + 1 :] for r in self._reads(later, have)}
+            stay = {r: slot for r, slot in held.items() if r in kept}
+            free = sorted({*range(n_slots)} - {*stay.values()})
+            known = {**{i: self.places[i] for i in range(self.n_inputs)}, **{r: self.places[r] for r in held}}
+            slots = {}
+            for r in new:
+                slots[r] = free.pop(0) if free else n_slots
+                n_slots = max(n_slots, slots[r] + 1)
+                self.places[r] = self.code.variable(self.where, *self.corner[r], slot=slots[r])
+            at = {slot: self.places[r] for r, slot in slots.items()}
+            memory = {self.places[r]: at[slot] for r, slot in held.items() if slot in at}
+            targets = [(self.places[r], 1, r, False) for r in new]
+            out.append(emit(self.ops, self.n_inputs, known, targets, memory))
+            held = {**stay, **slots}
+        return out
+
+    def _reads(self, references: Iterable[int], have: dict[int, int]) -> set[int]:
+        """What is read to form these sums, of those that are there."""
+        return {r for r in _needed(self.ops, self.n_inputs, references, have) if r in have}
+
+
+def _groups(products: list[int], a_side: _Side, b_side: _Side, limit: int) -> list[list[int]]:
+    """The products in groups that need at most `limit` new sums of A and of B each; evened out for two threads."""
+    groups: list[list[int]] = []
+    plain = [i for i in products if not a_side.sums([i]) and not b_side.sums([i])]
+    for i in products:
+        if i in plain:
+            continue
+        last = groups[-1] if groups else None
+        if last and all(len(side.sums([*last, i])) <= limit for side in (a_side, b_side)):
+            last.append(i)
+        else:
+            groups.append([i])
+    for group in groups:
+        if len(group) % 2 and plain:
+            group.append(plain.pop())
+    if plain:
+        groups.append(plain)
+    return groups
 
 
 def _homes(forms: Sequence[Term | None], used: Sequence[np.ndarray], early: list[int], n: int, variant: int) -> dict:
@@ -215,6 +289,7 @@ def _lower_lean(code: Code, scheme: BilinearScheme, variant: int) -> None:
         if len(blocks) == 1:
             c = int(blocks[0])
             code.product(*operands, first_c + c, begun[c], alpha * int(w[i, c]))
+            code.barrier()  # one product at a time: they share buffers and blocks
             begun[c] = True
             continue
         product = code.variable(M, int((blocks // n).min()), int((blocks % n).min()), slot=0)
@@ -277,8 +352,8 @@ def emit(ops: list, first: int, inputs: dict[int, int], targets: list, memory: d
     inputs: {reference: variable}; targets: (variable, coefficient, reference, add); memory: {variable of an input:
     variable of a target that lies at the same place}.
     """
-    needed = _needed(ops, first, [reference for _, _, reference, _ in targets])
-    order = [o for o in range(len(ops)) if first + o in needed]
+    needed = _needed(ops, first, [reference for _, _, reference, _ in targets], inputs)
+    order = [o for o in range(len(ops)) if first + o in needed and first + o not in inputs]
     sources = [r for r in inputs if r in needed]
     variables = [inputs[r] for r in sources]
     local: dict[int, int] = {r: i for i, r in enumerate(sources)}
@@ -301,7 +376,7 @@ def emit(ops: list, first: int, inputs: dict[int, int], targets: list, memory: d
         safe = all(last_read[r] <= reference - first for r in guests) and not any(
             reference_ in guests for _, _, reference_, _ in targets
         )
-        if reference >= first and coefficient == 1 and not add and reference not in direct and safe:
+        if reference not in inputs and coefficient == 1 and not add and reference not in direct and safe:
             direct[reference] = place[variable]
         else:
             finals.append((place[variable], coefficient, reference, add))
@@ -325,7 +400,7 @@ def emit(ops: list, first: int, inputs: dict[int, int], targets: list, memory: d
     last_use = {first + o: o for o in order}
     for o in order:
         for x in (ops[o][1], ops[o][3]):
-            if x >= first:
+            if x not in inputs:
                 last_use[x] = o
     written = {variable for variable, *_ in finals}
     for _, _, reference, _ in finals:
@@ -350,7 +425,7 @@ def emit(ops: list, first: int, inputs: dict[int, int], targets: list, memory: d
         target = direct.get(first + o)
         places = held[x], held[y]
         for r in {x, y}:
-            if r >= first and last_use[r] == o and held[r] >= n_mem:
+            if r not in inputs and last_use[r] == o and held[r] >= n_mem:
                 free.append(held[r])
         held[first + o] = temporary() if target is None else target
         step(held[first + o], c0, places[0], c1, places[1])
@@ -362,12 +437,13 @@ def emit(ops: list, first: int, inputs: dict[int, int], targets: list, memory: d
     return Sums(tuple(variables), n_in, n_temp, tuple(steps), tuple(coefficients))
 
 
-def _needed(ops: list, first: int, roots: Iterable[int]) -> set[int]:
+def _needed(ops: list, first: int, roots: Iterable[int], have: dict[int, int]) -> set[int]:
+    """References that must be known to form `roots`, those that `have` holds included and not looked behind."""
     needed, stack = set(), list(roots)
     while stack:
         reference = stack.pop()
         if reference not in needed:
             needed.add(reference)
-            if reference >= first:
+            if reference >= first and reference not in have:
                 stack += [ops[reference - first][1], ops[reference - first][3]]
     return needed
