@@ -268,9 +268,10 @@ cdef bint ready(const Job *job, const Code *code, const Instruction *step, View 
 cdef void product(const Job *job, int depth, View a, View b, View c, double alpha, bint add, char *own) noexcept nogil:
     """C = alpha A B (+ C) by the levels from `depth` on, in the workspace of one thread."""
     cdef int64_t m = height(a, job.ta), n = width(b, job.tb)
-    if depth == job.n_levels or not m or not n:
-        if m and n:
-            leaf(job, a, b, c, alpha, add)
+    if not m or not n:
+        return
+    if depth == job.n_levels or (m == 1 and n == 1 and width(a, job.ta) == 1):
+        leaf(job, a, b, c, alpha, add)
         return
     cdef const Level *level = job.levels + depth
     cdef const Code *code = choose(level, m, n, add)
@@ -323,7 +324,7 @@ cdef void share(const Job *job, const Code *code, int first, int last, View *var
             slab(job, operands[3 * i], operands[3 * i + 1], operands[3 * i + 2], step.alpha, step.add, t, parts, own)
 
 
-cdef void outermost(const Job *job, View a, View b, View c, int parts, int n_threads) noexcept nogil:
+cdef void outermost(const Job *job, View a, View b, View c, int parts, int n_threads, bint products) noexcept nogil:
     cdef const Level *level = job.levels
     cdef const Code *code = choose(level, height(a, job.ta), width(b, job.tb), False)
     cdef View *variables = <View *> (job.shared + level.frame)
@@ -343,7 +344,7 @@ cdef void outermost(const Job *job, View a, View b, View c, int parts, int n_thr
                 last = last + 1
             for t in range(i, last):
                 ready(job, code, code.instructions + t, variables, operands + 3 * t, operands + 3 * t + 1, operands + 3 * t + 2)
-            for t in prange(parts, num_threads=n_threads, schedule="static", chunksize=1):
+            for t in prange(parts if products else 0, num_threads=n_threads, schedule="static", chunksize=1):
                 share(job, code, i, last, variables, operands, t, parts, job.arena + threadid() * job.stride)
         i = last
 
@@ -445,8 +446,10 @@ cdef class Executor:
         """Bytes of an arena."""
         return self.shared_bytes + n_threads * self.thread_bytes + 2 * LINE
 
-    def execute(self, a, b, c, char[::1] arena, int n_threads):
-        """C = A B; each is (address, rows, columns, leading dimension) as it is stored, arena workspace() bytes."""
+    def execute(self, a, b, c, char[::1] arena, int n_threads, bint products=True):
+        """C = A B; each is (address, rows, columns, leading dimension) as it is stored, arena workspace() bytes.
+
+        Without products: the sums of the outermost level alone, to time them."""
         cdef Job job = self.job
         cdef View x = view(a), y = view(b), z = view(c)
         cdef int parts = self.parts, threads = min(n_threads, self.parts)
@@ -455,7 +458,14 @@ cdef class Executor:
         job.shared = <char *> rounded(<int64_t> &arena[0], LINE)
         job.arena = <char *> rounded(<int64_t> (job.shared + self.shared_bytes), LINE)
         with nogil:
-            outermost(&job, x, y, z, parts, threads)
+            outermost(&job, x, y, z, parts, threads, products)
+
+    def gemm(self, a, b, c, bint add):
+        """C = A B or C += A B by BLAS alone."""
+        cdef View x = view(a), y = view(b), z = view(c)
+        with nogil:
+            if z.rows and z.cols:
+                leaf(&self.job, x, y, z, 1, add)
 
 
 cdef View view(given):

@@ -4,19 +4,34 @@
   with its algebra (permute, tensor product, direct sum, projection, another basis);
 - schemes that come with the library: :func:`get_scheme`, :func:`list_schemes`; files: :func:`load_scheme`,
   :func:`save_scheme`;
-- how its sums are formed: :class:`AdditionProgram`.
+- how its sums are formed: :class:`AdditionProgram`;
+- the product itself, faster than BLAS on large matrices: :func:`multiply`, :func:`plan_multiply`; what it takes on this
+  machine: :func:`calibrate`, :func:`set_model`, :class:`MachineModel`;
+- its rounding errors: :func:`error_bound`, :func:`measure_error`.
 """
 
 from sparsela.matmul._catalogue import get_scheme, list_schemes
+from sparsela.matmul._errors import error_bound, measure_error
 from sparsela.matmul._files import load_scheme, save_scheme
+from sparsela.matmul._model import MachineModel, calibrate, set_model
+from sparsela.matmul._multiply import multiply
+from sparsela.matmul._plan import MultiplyPlan, plan_multiply
 from sparsela.matmul._programs import AdditionProgram
 from sparsela.matmul._scheme import BilinearScheme
 
 __all__ = [
     "AdditionProgram",
     "BilinearScheme",
+    "MachineModel",
+    "MultiplyPlan",
+    "calibrate",
+    "error_bound",
     "get_scheme",
     "list_schemes",
     "load_scheme",
+    "measure_error",
+    "multiply",
+    "plan_multiply",
     "save_scheme",
+    "set_model",
 ]
