@@ -198,12 +198,13 @@ class MultiplyPlan:
         if limit is None:
             m, k, n = self.shape
             limit = 2 * self.dtype.itemsize * (m * k + k * n + m * n)
-        small = min(limit, KEPT_ARENA * self.n_threads)
         choices = [(GROUPED,) * i + (FUSED,) * (self.levels - i) for i in range(self.levels + 1)]
         choices += [(LEAN,) * i + (GROUPED,) * (self.levels - i) for i in range(1, self.levels + 1)]
         for i, modes in enumerate(choices):
-            size = self._build(modes, (False,) * 3).workspace(self.n_threads)
-            if size <= (small if i < self.levels else limit):
+            # Counted for `parts` threads: the order of products, and with it the bits, must not depend on their number.
+            built = self._build(modes, (False,) * 3)
+            size = built.workspace(self.parts)
+            if size <= limit and (built.workspace(1) <= KEPT_ARENA or i >= self.levels):
                 return modes
         if self.max_workspace is not None:
             raise ValueError(f"max_workspace must be at least {size} bytes for this product, got {self.max_workspace}")
@@ -268,7 +269,7 @@ class MultiplyPlan:
         --------
         >>> from sparsela.matmul import plan_multiply
         >>> plan_multiply((512, 512), (512, 512), scheme="strassen", levels=1, n_jobs=1).explain()
-        (512, 512, 512) float64, 1 thread, 5.3 MiB of scratch
+        (512, 512, 512) float64, 1 thread, 5.7 MiB of scratch
         └─ strassen ⟨2,2,2; 7⟩: 7 products of (256, 256, 256), sums of A and B in one pass
            └─ BLAS: 7 products in all
         """
