@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sparsela.matmul._scheme import BilinearScheme
 
 DISTRIBUTIONS = ("normal", "uniform", "graded")
-SLICES, BITS = 3, 18  # of the error-free splitting
+SLICES, MANTISSA = 3, 53  # of the error-free splitting
 
 
 class ErrorBound(NamedTuple):
@@ -188,8 +188,8 @@ def measure_error(
     Notes
     -----
     The reference of single precision is the product in double precision; that of double precision is an error-free
-    splitting: rows of A and columns of B are cut into three slices of 18 bits, whose nine products BLAS forms without
-    rounding, and these are summed in twice the precision. Cost: nine products a trial.
+    splitting: rows of A and columns of B are cut into three slices of so few bits (18 at k = 100,000) that BLAS forms their
+    nine products without rounding, and these are summed in twice the precision. Cost: nine products a trial.
 
     References
     ----------
@@ -253,7 +253,8 @@ def reference_product(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _split_product(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a_scale = np.exp2(np.ceil(np.log2(np.maximum(np.abs(A).max(axis=1, keepdims=True), np.finfo(float).tiny))))
     b_scale = np.exp2(np.ceil(np.log2(np.maximum(np.abs(B).max(axis=0, keepdims=True), np.finfo(float).tiny))))
-    a, b = _slices(A / a_scale), _slices(B / b_scale)
+    bits = (MANTISSA - int(np.ceil(np.log2(max(2, A.shape[1]))))) // 2  # so that k products of two slices add up exactly
+    a, b = _slices(A / a_scale, bits), _slices(B / b_scale, bits)
     high = low = np.zeros((len(A), B.shape[1]))
     order = sorted(((i, j) for i in range(SLICES) for j in range(SLICES)), key=lambda ij: -sum(ij))
     for i, j in order:  # small to large, with the rounding of each sum kept
@@ -265,11 +266,11 @@ def _split_product(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return high * (a_scale * b_scale), low * (a_scale * b_scale)
 
 
-def _slices(x: np.ndarray) -> list[np.ndarray]:
-    """Entries of at most 1 in size as sums of multiples of 2^-17, 2^-35, 2^-53 with 18 bits each."""
+def _slices(x: np.ndarray, bits: int) -> list[np.ndarray]:
+    """Entries of at most 1 in size as sums of numbers of so many bits each; what is left is rounded away."""
     out = []
     for s in range(1, SLICES + 1):
-        step = 2.0 ** (1 - BITS * s)
+        step = 2.0 ** (1 - bits * s)
         out.append(np.rint(x / step) * step)
         x = x - out[-1]
     return out

@@ -101,7 +101,8 @@ class MachineModel:
         """Flops per second of one BLAS call on one thread."""
         middle = max(1.0, (m * k * n) ** (1 / 3))
         rate = np.interp(log2(middle), np.log2(self.sizes), self.rates)
-        thin = np.interp(log2(max(1, min(m, k, n)) / middle), np.log2(np.divide(THIN, 1024) ** (2 / 3)), self.thin)
+        shares = np.log2((*(np.divide(THIN, 1024) ** (2 / 3)), 1))  # smallest dimension over the middle one; square: 1
+        thin = np.interp(log2(max(1, min(m, k, n)) / middle), shares, (*self.thin, 1))
         return float(rate * thin)
 
     def predict_blas(self, shape: tuple[int, int, int], n_threads: int = 1) -> float:
