@@ -4,7 +4,8 @@
   with its algebra (permute, tensor product, direct sum, projection, another basis);
 - schemes that come with the library: :func:`get_scheme`, :func:`list_schemes`; files: :func:`load_scheme`,
   :func:`save_scheme`;
-- how its sums are formed: :class:`AdditionProgram`;
+- how its sums are formed: :class:`AdditionProgram`, with few additions: :func:`reduce_additions`;
+- find new ones: :func:`search_scheme`;
 - the product itself, faster than BLAS on large matrices: :func:`multiply`, :func:`plan_multiply`; what it takes on this
   machine: :func:`calibrate`, :func:`set_model`, :class:`MachineModel`;
 - its rounding errors: :func:`error_bound`, :func:`measure_error`.
@@ -17,7 +18,9 @@ from sparsela.matmul._model import MachineModel, calibrate, set_model
 from sparsela.matmul._multiply import multiply
 from sparsela.matmul._plan import MultiplyPlan, plan_multiply
 from sparsela.matmul._programs import AdditionProgram
+from sparsela.matmul._reduce import reduce_additions
 from sparsela.matmul._scheme import BilinearScheme
+from sparsela.matmul._search import search_scheme
 
 __all__ = [
     "AdditionProgram",
@@ -32,6 +35,8 @@ __all__ = [
     "measure_error",
     "multiply",
     "plan_multiply",
+    "reduce_additions",
     "save_scheme",
+    "search_scheme",
     "set_model",
 ]

@@ -267,8 +267,8 @@ class BilinearScheme:
         if "programs" in self.__dict__:
             pu, pv, pw = self.programs
             programs = (
-                pv.rearranged(inputs=_places(k, n)),
-                pu.rearranged(inputs=_places(m, k)),
+                pv.rearranged(inputs=_places(n, k)),
+                pu.rearranged(inputs=_places(k, m)),
                 pw.rearranged(outputs=_places(n, m)),
             )
         return self._like(_algebra.transpose(self._factors), f"transposed to ⟨{n},{k},{m}⟩", programs=programs)
@@ -290,7 +290,7 @@ class BilinearScheme:
             programs = None
             if "programs" in scheme.__dict__:
                 pu, pv, pw = scheme.programs
-                third = pw.transposed().rearranged(inputs=_places(m, n))
+                third = pw.transposed().rearranged(inputs=_places(n, m))
                 programs = (pv, third, pu.transposed().rearranged(outputs=_places(k, m)))
             line = f"cycled to ⟨{k},{n},{m}⟩"
             scheme = scheme._like(_algebra.cycle(scheme._factors), line, programs=programs)
@@ -505,7 +505,7 @@ def _axis(axis: Any) -> int:
 
 
 def _places(p: int, q: int) -> list[int]:
-    # Where entry (i, j) of a p × q matrix is in the transposed one, for each place of the p × q one.
+    # For each place of a p × q matrix, row-major, its place in the q × p matrix that it is the transpose of.
     return [j * p + i for i in range(p) for j in range(q)]
 
 
