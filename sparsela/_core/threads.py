@@ -18,7 +18,7 @@ from sparsela._ext import openmp
 
 _forked = False
 _one_lock = threading.Lock()
-_one: dict = {"inside": 0}  # how many are inside one_blas_thread, and the limit they share
+_one: dict = {"inside": 0}  # how many are inside one_blas_thread, and the threads of each library before
 
 
 def _after_fork() -> None:
@@ -55,7 +55,8 @@ def one_blas_thread():
     """
     with _one_lock:
         if not _one["inside"]:
-            _one["limit"] = _controller().limit(limits=1, user_api="blas")
+            _one["before"] = [(library, library.get_num_threads()) for library in _blas_libraries()]
+            _set_blas_threads((library, 1) for library, _ in _one["before"])
         _one["inside"] += 1
     try:
         yield
@@ -63,7 +64,7 @@ def one_blas_thread():
         with _one_lock:
             _one["inside"] -= 1
             if not _one["inside"]:
-                _one.pop("limit").restore_original_limits()
+                _set_blas_threads(_one.pop("before"))
 
 
 def blas_threads(n_threads: int):
@@ -73,6 +74,11 @@ def blas_threads(n_threads: int):
     if _most_blas_threads() > n_threads:
         return _controller().limit(limits=n_threads, user_api="blas")
     return nullcontext()
+
+
+def _set_blas_threads(limits) -> None:
+    for library, n_threads in limits:
+        library.set_num_threads(n_threads)
 
 
 def _most_blas_threads() -> int:

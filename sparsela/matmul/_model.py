@@ -88,6 +88,9 @@ class MachineModel:
     overhead: float
     measured: bool = True
 
+    def __hash__(self) -> int:  # of a few fields: it is a key at every product
+        return hash((self.dtype, self.n_threads, self.far, self.measured))
+
     @classmethod
     def nominal(cls, dtype: Any = np.float64) -> MachineModel:
         """Rates of a usual server core; never measured here."""
@@ -200,7 +203,8 @@ class MachineModel:
             raise ValueError(f"{path} is not a machine model: {error}") from error
 
 
-_models: dict[str, MachineModel] = {}
+_models: dict[str, MachineModel] = {}  # that were set
+_in_force: dict[np.dtype, MachineModel] = {}  # for each dtype that was asked for, until another is set
 _looked = False  # at the environment variable
 
 
@@ -234,6 +238,7 @@ def set_model(model: MachineModel | str | os.PathLike | None) -> None:
     """
     global _looked
     _looked = True
+    _in_force.clear()
     if model is None:
         _models.clear()
     else:
@@ -254,9 +259,12 @@ def as_model(model: Any, dtype: np.dtype | None = None) -> MachineModel:
 
 def current_model(dtype: np.dtype) -> MachineModel:
     """The model in force for a dtype."""
-    if not _looked:
-        _read_environment()
-    return _models.get(dtype.name) or _nominal(dtype.name)
+    model = _in_force.get(dtype)
+    if model is None:
+        if not _looked:
+            _read_environment()
+        model = _in_force[dtype] = _models.get(dtype.name) or MachineModel.nominal(dtype)
+    return model
 
 
 def _read_environment() -> None:
@@ -268,11 +276,6 @@ def _read_environment() -> None:
         except OSError as error:
             raise ValueError(f"{VARIABLE} names {path}, which cannot be read: {error.strerror}") from error
     _looked = True
-
-
-@cache
-def _nominal(name: str) -> MachineModel:
-    return MachineModel.nominal(name)
 
 
 @cache

@@ -15,6 +15,11 @@ def forget():
     set_model(None)
 
 
+def forget_the_environment(monkeypatch):
+    monkeypatch.setattr(model_module, "_looked", False)
+    model_module._in_force.clear()
+
+
 def test_predictions_add_up():
     model = MachineModel.nominal()
     assert model.predict_blas((2048, 2048, 2048)) == pytest.approx(2 * 2048**3 / 52e9, rel=0.02)
@@ -71,12 +76,12 @@ def test_the_environment_names_a_file(tmp_path, monkeypatch):
     fields = {name: getattr(MachineModel.nominal(), name) for name in MachineModel.__dataclass_fields__}
     MachineModel(**fields | {"measured": True, "near": 1.0, "far": 1.0}).save(path)
     monkeypatch.setenv(model_module.VARIABLE, str(path))
-    monkeypatch.setattr(model_module, "_looked", False)
+    forget_the_environment(monkeypatch)
     assert plan_multiply((4096, 4096), (4096, 4096), n_jobs=1).levels == 0  # memory is too slow there
     set_model(None)
     assert plan_multiply((4096, 4096), (4096, 4096), n_jobs=1).levels == 2
     monkeypatch.setenv(model_module.VARIABLE, str(tmp_path / "none.json"))
-    monkeypatch.setattr(model_module, "_looked", False)
+    forget_the_environment(monkeypatch)
     with pytest.raises(ValueError, match="cannot be read"):
         plan_multiply((9, 9), (9, 9))
 
