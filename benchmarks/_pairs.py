@@ -10,8 +10,8 @@ line, then what is compared and why) and has one function::
         yield Growth("n_samples", [1000, 2000, 4000], lambda n: functools.partial(sparse_encode, X[:n], D), bar=1.1)
 
 Both sides run once and must reach the same answer; then they are timed in turn, A B A B ..., at least five pairs, with
-every thread pool held to one size (three pairs where one lasts over 25 seconds). What is reported is the median over pairs of (time of the peer) / (time of ours),
-above 1 when we are faster, with its smallest and largest value.
+every thread pool held to one size (three pairs where one lasts over 25 seconds). What is reported is the median over
+pairs of (time of the peer) / (time of ours), above 1 when we are faster, with its smallest and largest value.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The fast product against BLAS.
 
-``multiply`` at its defaults, never calibrated, with ``check_finite=False`` and a given ``out``, against ``numpy.matmul``
-with ``out``, on one thread (CPU time) and on two (wall time). The table says how many levels of Winograd's scheme ran,
-in how much scratch memory, and the kernel of BLAS. Where no level pays, ``multiply`` is ``numpy.matmul``; the sweep shows
-what asking costs, over forty shapes whose sizes are random between 40 and 3000; the bar is 0.95 with a grace of 20 µs.
+``multiply`` at its defaults, never calibrated, with ``check_finite=False`` and a given ``out``, against
+``numpy.matmul`` with ``out``, on one thread (CPU time) and on two (wall time). The table says how many levels of
+Winograd's scheme ran, in how much scratch memory, and the kernel of BLAS. Where no level pays, ``multiply`` is
+``numpy.matmul``; the sweep shows what asking costs, over forty shapes whose sizes are random between 40 and 3000; the
+bar is 0.95 with a grace of 20 µs.
 """
 
 from functools import partial
@@ -85,16 +86,25 @@ def agree(shape, dtype, threads, operands, ours, peer):
     m, k, n = shape
     plan = plan_multiply((m, k), (k, n), dtype, n_jobs=threads)
     scale = float(np.abs(operands()["A"]).max()) * float(np.abs(operands()["B"]).max())
-    allowed = error_bound(list(plan.schemes), plan.levels, shape, dtype).bound + error_bound("winograd", 0, shape, dtype).bound
+    allowed = (
+        error_bound(list(plan.schemes), plan.levels, shape, dtype).bound
+        + error_bound("winograd", 0, shape, dtype).bound
+    )
     gap = 0.0
     for rows in range(0, m, 1024):  # no third matrix
         gap = max(gap, float(np.abs(ours[rows : rows + 1024] - peer[rows : rows + 1024]).max(initial=0)))
     assert gap <= allowed * scale, f"entries differ by {gap:.1e}, allowed {allowed * scale:.1e}"
-    how = f"{plan.levels} level{'s' if plan.levels > 1 else ''}, {plan.workspace / 2**20:.0f} MiB" if plan.levels else "BLAS"
+    how = (
+        f"{plan.levels} level{'s' if plan.levels > 1 else ''}, {plan.workspace / 2**20:.0f} MiB"
+        if plan.levels
+        else "BLAS"
+    )
     return f"{how}; differ by {gap / float(np.abs(peer).max()):.0e}"
 
 
 def kernel():
+    """NumPy with the BLAS that it multiplies by, and the kernel of it that this processor runs."""
     found = [x for x in threadpool_info() if x["user_api"] == "blas"]
-    name = found[0] if found else {}
-    return f"numpy {np.__version__}, {name.get('internal_api', 'BLAS')} {name.get('version', '')} {name.get('architecture', '')}".strip()
+    library = next((x for x in found if "numpy" in x["filepath"]), found[0] if found else {})
+    words = [library.get(key) or "" for key in ("internal_api", "version", "architecture")]
+    return f"numpy {np.__version__}, {' '.join(words)}".strip(", ")

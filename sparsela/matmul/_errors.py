@@ -58,8 +58,8 @@ def error_bound(scheme: Any, levels: int, shape: Sequence[int], dtype: Any = np.
 
     Notes
     -----
-    With κ the inner dimension at the leaves, E_l the growth factor of the scheme at level l, and Q_l the longest chain of
-    additions through its three programs::
+    With κ the inner dimension at the leaves, E_l the growth factor of the scheme at level l, and Q_l the longest chain
+    of additions through its three programs::
 
         bound = (κ + Σ_l Q_l) · κ · Π_l E_l · u
 
@@ -188,8 +188,8 @@ def measure_error(
     Notes
     -----
     The reference of single precision is the product in double precision; that of double precision is an error-free
-    splitting: rows of A and columns of B are cut into three slices of so few bits (18 at k = 100,000) that BLAS forms their
-    nine products without rounding, and these are summed in twice the precision. Cost: nine products a trial.
+    splitting: rows of A and columns of B are cut into three slices of so few bits (18 at k = 100,000) that BLAS forms
+    their nine products without rounding, and these are summed in twice the precision. Cost: nine products a trial.
 
     References
     ----------
@@ -253,7 +253,9 @@ def reference_product(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _split_product(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a_scale = np.exp2(np.ceil(np.log2(np.maximum(np.abs(A).max(axis=1, keepdims=True), np.finfo(float).tiny))))
     b_scale = np.exp2(np.ceil(np.log2(np.maximum(np.abs(B).max(axis=0, keepdims=True), np.finfo(float).tiny))))
-    bits = (MANTISSA - int(np.ceil(np.log2(max(2, A.shape[1]))))) // 2  # so that k products of two slices add up exactly
+    bits = (
+        MANTISSA - int(np.ceil(np.log2(max(2, A.shape[1]))))
+    ) // 2  # so that k products of two slices add up exactly
     a, b = _slices(A / a_scale, bits), _slices(B / b_scale, bits)
     high = low = np.zeros((len(A), B.shape[1]))
     order = sorted(((i, j) for i in range(SLICES) for j in range(SLICES)), key=lambda ij: -sum(ij))

@@ -71,13 +71,22 @@ def files() -> dict[str, str]:
         "}\n"
     )
     generated = "\n".join(
-        [note, "#undef SUMS_PUT", "#define SUMS_PUT(p, v) (*(p) = (v))", "", *map(loop, range(len(found)), found), dispatch]
+        [
+            note,
+            "#undef SUMS_PUT",
+            "#define SUMS_PUT(p, v) (*(p) = (v))",
+            "",
+            *map(loop, range(len(found)), found),
+            dispatch,
+        ]
     )
     tables, rows = [], []
     for i, sums in enumerate(found):
         numbers = ", ".join(str(x) for step in sums.steps for x in step)
         tables.append(f"static const int32_t sums_steps_{i}[] = {{{numbers}}};")
-        rows.append(f"    {{{sums.n_in}, {len(sums.variables)}, {sums.n_temp}, {len(sums.steps)}, {i}, sums_steps_{i}, 0}},")
+        rows.append(
+            f"    {{{sums.n_in}, {len(sums.variables)}, {sums.n_temp}, {len(sums.steps)}, {i}, sums_steps_{i}, 0}},"
+        )
     table = "\n".join(
         [
             note,

@@ -251,7 +251,7 @@ def _homes(forms: Sequence[Term | None], used: Sequence[np.ndarray], early: list
     homes: dict[int, int] = {}
     if variant == INTO:
         return homes
-    free = [c for c in range(len(forms))]
+    free = list(range(len(forms)))
 
     def fits(i: int, c: int) -> bool:
         return variant == EXACT or (c // n <= min(x // n for x in used[i]) and c % n <= min(x % n for x in used[i]))
@@ -317,8 +317,8 @@ def _lean_operand(code: Code, row: np.ndarray, where: int, first: int, columns: 
 def straighten(program: AdditionProgram, absent: Iterable[int] = ()) -> tuple[list, list]:
     """The program without inputs that are `absent` and without copies.
 
-    Returns operations (c0, x, c1, y), whose results are references ``n_inputs + index``, and for each output None (zero)
-    or (coefficient, reference).
+    Returns operations (c0, x, c1, y), whose results are references ``n_inputs + index``, and for each output None
+    (zero) or (coefficient, reference).
     """
     gone = set(absent)
     q = program.n_inputs
@@ -362,9 +362,10 @@ def emit(ops: list, first: int, inputs: dict[int, int], targets: list, memory: d
     variables += list(place)
     n_mem = len(variables)
 
-    # A result is written where it belongs by the operation that makes it, unless a source that lies there is read later.
+    # A result is written where it belongs by the operation that makes it, unless a source that lies there is read
+    # later.
     end = len(ops)
-    last_read = {r: -1 for r in sources}
+    last_read = dict.fromkeys(sources, -1)
     for o in order:
         for x in (ops[o][1], ops[o][3]):
             if x in last_read:

@@ -45,8 +45,8 @@ class MachineModel:
     n_threads : int
         Threads that `blas_speedup` and `stream_speedup` were measured with.
     sizes, rates : tuple
-        Orders of square products, and the rate of BLAS there on one thread, in flops per second (a complex multiplication
-        and addition count eight).
+        Orders of square products, and the rate of BLAS there on one thread, in flops per second (a complex
+        multiplication and addition count eight).
     thin : tuple
         Rate at smallest dimensions of 64, 128 and 256, others 1024, over that of the square product of the same volume.
     near, far : float
@@ -253,7 +253,9 @@ def as_model(model: Any, dtype: np.dtype | None = None) -> MachineModel:
     if not isinstance(model, MachineModel):
         raise TypeError(f"model must be a MachineModel or the path of one, got {type(model).__name__}")
     if dtype is not None and model.dtype != dtype.name:
-        raise ValueError(f"model is of dtype {model.dtype}, but the product is of dtype {dtype.name}: calibrate for that")
+        raise ValueError(
+            f"model is of dtype {model.dtype}, but the product is of dtype {dtype.name}: calibrate for that"
+        )
     return model
 
 
@@ -316,8 +318,8 @@ def calibrate(
 
     Notes
     -----
-    Measured: BLAS on square products of 128 … 1536 and on thin ones, the fused sums of Winograd's scheme in the cache and
-    outside of it, and where there are several threads their speed-up. Nothing is measured at import or inside
+    Measured: BLAS on square products of 128 … 1536 and on thin ones, the fused sums of Winograd's scheme in the cache
+    and outside of it, and where there are several threads their speed-up. Nothing is measured at import or inside
     ``multiply``. Run it on a quiet machine.
 
     References

@@ -35,7 +35,8 @@ def multiply(
     scheme : "auto", str, BilinearScheme or list, default="auto"
         A name that :func:`get_scheme` knows, a scheme, or a list of them, one a level, outermost first.
     levels : int or "auto", default="auto"
-        Levels of recursion; 0 is ``numpy.matmul``. "auto" takes as many as pay by the machine model, at small sizes none.
+        Levels of recursion; 0 is ``numpy.matmul``. "auto" takes as many as pay by the machine model, at small sizes
+        none.
     out : ndarray of shape (m, n) or None, default=None
         Where to put the product; of its dtype and apart from A and B.
     n_jobs : int or None, default=None
@@ -59,8 +60,8 @@ def multiply(
         If A or B is not a matrix of numbers (vectors and stacks are for ``numpy.matmul``), or an argument has the wrong
         type.
     ValueError
-        If shapes do not fit, entries are not finite, levels are negative, a list of schemes has not one a level, or `out`
-        has the wrong shape or dtype or overlaps an operand.
+        If shapes do not fit, entries are not finite, levels are negative, a list of schemes has not one a level, or
+        `out` has the wrong shape or dtype or overlaps an operand.
 
     See Also
     --------

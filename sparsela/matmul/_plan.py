@@ -18,7 +18,15 @@ from sparsela.matmul import _operands
 from sparsela.matmul._catalogue import list_schemes
 from sparsela.matmul._errors import bound_of
 from sparsela.matmul._lowering import CUT, EXACT, FUSED, GROUPED, INTO, LEAN, PRODUCT, SUMS, Code, lower
-from sparsela.matmul._model import CAUTIOUS, LEAST_LEAF, MIN_GAIN, MachineModel, as_model, current_model, last_level_cache
+from sparsela.matmul._model import (
+    CAUTIOUS,
+    LEAST_LEAF,
+    MIN_GAIN,
+    MachineModel,
+    as_model,
+    current_model,
+    last_level_cache,
+)
 from sparsela.matmul._scheme import BilinearScheme
 from sparsela.matmul._schemes import check_levels, one, resolve
 
@@ -102,8 +110,8 @@ class MultiplyPlan:
     def run(self, A: Any, B: Any, out: np.ndarray | None = None) -> np.ndarray:
         """The product of two matrices of the planned shapes.
 
-        Scratch memory is kept from one run to the next, as long as the plan is. Runs of one plan from several threads at
-        a time are safe; each has its own.
+        Scratch memory is kept from one run to the next, as long as the plan is. Runs of one plan from several threads
+        at a time are safe; each has its own.
 
         Parameters
         ----------
@@ -156,7 +164,9 @@ class MultiplyPlan:
             C[...] = target
         return C, arena
 
-    def _execute(self, executor: Executor, A: np.ndarray, B: np.ndarray, C: np.ndarray, turned: tuple, arena: np.ndarray):
+    def _execute(
+        self, executor: Executor, A: np.ndarray, B: np.ndarray, C: np.ndarray, turned: tuple, arena: np.ndarray
+    ):
         def seen(*blocks: np.ndarray) -> list:
             return [_operands.view(x, by) for x, by in zip(blocks, turned, strict=True)]
 
@@ -237,7 +247,7 @@ class MultiplyPlan:
 
     @cached_property
     def streams(self) -> tuple[tuple[float, float, float], ...]:
-        """For each level, how many blocks of A, B and C the sums read and write; a write that reads before counts two."""
+        """For each level, how many blocks of A, B and C the sums move; a write that reads before counts two."""
         late = 0.0
         out = []
         for scheme in self.schemes:
@@ -292,7 +302,16 @@ class MultiplyPlan:
         return f"MultiplyPlan({self.shape}, {self.dtype}, {how}, leaf {self.leaf_shape}, {threads})"
 
     def __getstate__(self) -> dict:
-        kept = ("shape", "dtype", "schemes", "n_threads", "edges", "max_workspace", "predicted_time", "predicted_blas_time")
+        kept = (
+            "shape",
+            "dtype",
+            "schemes",
+            "n_threads",
+            "edges",
+            "max_workspace",
+            "predicted_time",
+            "predicted_blas_time",
+        )
         return {**{name: getattr(self, name) for name in kept}, "_arenas": []}
 
     def __setstate__(self, state: dict) -> None:
@@ -412,9 +431,7 @@ def kept_plan(shape, dtype, scheme, levels, n_jobs, accuracy, model) -> Multiply
         return _choose(*args)
 
 
-def _choose(
-    shape, dtype, scheme, levels, threads, accuracy, model, edges="pad", max_workspace=None
-) -> MultiplyPlan:
+def _choose(shape, dtype, scheme, levels, threads, accuracy, model, edges="pad", max_workspace=None) -> MultiplyPlan:
     listed = isinstance(scheme, Sequence) and not isinstance(scheme, str)
     automatic = isinstance(levels, str)
     if automatic and levels != "auto":
@@ -481,7 +498,11 @@ def _most_levels(model: MachineModel, shape: tuple[int, int, int], scheme: Bilin
     if not halvings:
         return 0
     by_leaf = min(
-        (int(log2(max(1, size / LEAST_LEAF)) / log2(by)) for size, by in zip(shape, scheme.shape, strict=True) if by > 1),
+        (
+            int(log2(max(1, size / LEAST_LEAF)) / log2(by))
+            for size, by in zip(shape, scheme.shape, strict=True)
+            if by > 1
+        ),
         default=0,
     )
     if model.measured:
@@ -520,4 +541,3 @@ def run_once(plan: MultiplyPlan, A: np.ndarray, B: np.ndarray, out: np.ndarray |
     if arena is not None and arena.size <= KEPT_ARENA * plan.n_threads:
         _kept.arena = arena
     return C
-

@@ -20,7 +20,9 @@ def resolve(scheme: Any, levels: int) -> tuple[BilinearScheme, ...]:
     """One scheme for each of `levels` levels; a list must have just as many."""
     if isinstance(scheme, Sequence) and not isinstance(scheme, str):
         if len(scheme) != levels:
-            raise ValueError(f"scheme must be one for all levels or a list of one a level, got {len(scheme)} for {levels}")
+            raise ValueError(
+                f"scheme must be one for all levels or a list of one a level, got {len(scheme)} for {levels}"
+            )
         return tuple(one(x) for x in scheme)
     return (one(scheme),) * levels
 

@@ -75,7 +75,10 @@ def test_the_reference_is_exact_to_far_below_double_precision():
     rng = np.random.default_rng(0)
     A, B = rng.standard_normal((5, 40)), rng.standard_normal((40, 6))
     high, low = reference_product(A, B)
-    exact = [[sum(Fraction(x) * Fraction(y) for x, y in zip(row, col, strict=True)) for col in B.T.tolist()] for row in A.tolist()]
+    exact = [
+        [sum(Fraction(x) * Fraction(y) for x, y in zip(row, col, strict=True)) for col in B.T.tolist()]
+        for row in A.tolist()
+    ]
     gap = max(
         abs(Fraction(float(high[i, j])) + Fraction(float(low[i, j])) - exact[i][j]) for i in range(5) for j in range(6)
     )

@@ -52,7 +52,11 @@ def test_save_and_load(tmp_path):
     set_model(path)
     assert model_module.current_model(np.dtype("float32")) == model
     fields = json.loads(path.read_text())
-    for change, message in (({"format": 99}, "newer"), ({"format": "x"}, "newer"), ({"color": 3}, "not a machine model")):
+    for change, message in (
+        ({"format": 99}, "newer"),
+        ({"format": "x"}, "newer"),
+        ({"color": 3}, "not a machine model"),
+    ):
         path.write_text(json.dumps(fields | change))
         with pytest.raises(ValueError, match=message):
             MachineModel.load(path)
@@ -93,8 +97,8 @@ def test_calibration(tmp_path):
     assert model.n_threads == 2
     assert all(1e8 < rate < 1e13 for rate in model.rates)
     assert all(0 < share <= 1 for share in model.thin)
-    assert 1e8 < model.far
-    assert 1e8 < model.near
+    assert model.far > 1e8
+    assert model.near > 1e8
     assert model.blas_speedup >= 1
     assert model.stream_speedup >= 1
     set_model(model)

@@ -1,4 +1,4 @@
-"""The fast product: exact where numbers are, right on every shape, layout and dtype, safe with threads and bad input."""
+"""The fast product: exact where numbers are, right on every shape, layout and dtype; threads and bad input."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -143,7 +143,9 @@ def test_eight_calls_at_a_time():
         good = 0
         for _ in range(10):
             good += np.array_equal(multiply(A, B, scheme="winograd", levels=2, n_jobs=1 + i % 2), A @ B)
-            good += np.array_equal(plan.run(A[:150], B[:, :140] @ np.eye(140, 160)), A[:150] @ B[:, :140] @ np.eye(140, 160))
+            good += np.array_equal(
+                plan.run(A[:150], B[:, :140] @ np.eye(140, 160)), A[:150] @ B[:, :140] @ np.eye(140, 160)
+            )
         return good
 
     with ThreadPoolExecutor(8) as pool:

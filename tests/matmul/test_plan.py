@@ -60,7 +60,9 @@ def of_levels(n, levels):
 def test_max_workspace():
     A = np.arange(200.0 * 200).reshape(200, 200) % 7
     full = plan_multiply((200, 200), (200, 200), scheme="winograd", levels=2, n_jobs=1)
-    less = plan_multiply((200, 200), (200, 200), scheme="winograd", levels=2, n_jobs=1, max_workspace=full.workspace - 1)
+    less = plan_multiply(
+        (200, 200), (200, 200), scheme="winograd", levels=2, n_jobs=1, max_workspace=full.workspace - 1
+    )
     assert less.workspace < full.workspace
     np.testing.assert_array_equal(less.run(A, A), A @ A)
     with pytest.raises(ValueError, match="max_workspace must be at least"):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sparsela._ext.bilinear import find_loop
 
 import sparsela
-from sparsela._ext.bilinear import find_loop
 from sparsela.matmul import _generate, get_scheme, list_schemes
 from sparsela.matmul._lowering import CUT, EXACT, FUSED, GROUPED, INTO, LEAN, PRODUCT, SUMS, A, B, C, lower
 
