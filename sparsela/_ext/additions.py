@@ -1,13 +1,12 @@
 """Greedy elimination of common subexpressions of ternary linear forms, many randomised runs of it (Numba).
 
-Contract: ``forms`` is int8 (p, q) of −1, 0, 1. A run keeps each form as a list of signed variables and the number of forms
-that hold each signed pair, (i, j, sign) with i < j up to a common sign; a substitution of a new variable for a pair
-changes only pairs that touch the two inside the forms that hold it. Pairs held twice or more are listed, the rest is not
-looked at. A step costs the listed pairs plus the changed terms: nothing is counted anew.
+Contract: ``forms`` is int8 (p, q) of −1, 0, 1. A run keeps each form as a list of signed variables and the number of
+forms that hold each signed pair, (i, j, sign) with i < j up to a common sign; a substitution of a new variable for a
+pair changes only pairs that touch the two inside the forms that hold it. Pairs held twice or more are listed, the rest
+is not looked at. A step costs the listed pairs plus the changed terms: nothing is counted anew.
 
-After the greedy part a cancellation pass looks for terms that existing values, other forms among them, express shorter;
-values are compared by a linear hash (Σ x_v R_v mod 2⁶⁴), so that a sum of values is a sum of hashes. The caller expands
-the program that comes out and compares it with the forms, exactly.
+After the greedy part a pass of ``cancellation.py`` looks for terms that existing values express shorter. The
+caller expands the program that comes out and compares it with the forms, exactly.
 
 One SplitMix64 stream a run: answers do not depend on threads. Branchy integer code without BLAS: Numba. Called by
 matmul._reduce.
@@ -15,6 +14,8 @@ matmul._reduce.
 
 import numpy as np
 from numba import njit
+
+from sparsela._ext.cancellation import alive, cancel
 
 GREEDY, RANDOM_TIE, WEIGHTED, GREEDY_RANDOM, POTENTIAL, INTERSECTIONS, MIX, DRAWN = range(8)
 
@@ -94,7 +95,7 @@ def _substitute(sign, terms, length, spot, count, where, listed, size, i, j, min
         _change(count, where, listed, size, i, j, minus, -1)
         for t in range(n):
             k = terms[e, t]
-            if k == i or k == j:
+            if k in (i, j):
                 continue
             s = sign[e, k]
             _change(count, where, listed, size, i, k, 1 if s != a else 0, -1)
@@ -131,7 +132,7 @@ def _potential(sign, terms, length, count, mark, i, j, minus, z):
         touched += 1
         for t in range(length[e]):
             k = terms[e, t]
-            if k == i or k == j:
+            if k in (i, j):
                 continue
             s = sign[e, k]
             x = _index(i, k, 1 if s != a else 0)
@@ -180,7 +181,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
             if u < 0:
                 return t
     best, chosen, ties = -1.0e300, 0, 0
-    if strategy == GREEDY or strategy == RANDOM_TIE:
+    if strategy in (GREEDY, RANDOM_TIE):
         most, lowest = 0, 0
         for t in range(n):
             x = _index(listed[t, 0], listed[t, 1], listed[t, 2])
@@ -213,7 +214,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
     for t in range(n):
         total += count[_index(listed[t, 0], listed[t, 1], listed[t, 2])] - 1
     if coin:
-        # An indicator that is compared with a fair coin is a fair coin: only the number of pairs of each profit matters.
+        # An indicator compared with a fair coin is a fair coin: only the number of pairs of each profit matters.
         shared[:] = 0
         top = 0
         for t in range(n):
@@ -254,8 +255,10 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
 
 
 @njit(**_options)
-def _run(forms, strategy, coin, replay, n_replay, skip, stream, sign, terms, length, spot, count, where, listed, size, mark,
-         shared, steps):  # fmt: skip
+def _run(
+    forms, strategy, coin, replay, n_replay, skip, stream,
+    sign, terms, length, spot, count, where, listed, size, mark, shared, steps,
+):  # fmt: skip
     """One greedy run into `steps` and the remaining terms of the forms; the number of steps.
 
     The first `n_replay` of the steps in `replay` are made first, each left out with probability `skip`.
@@ -317,143 +320,6 @@ def _run(forms, strategy, coin, replay, n_replay, skip, stream, sign, terms, len
 
 
 @njit(**_options)
-def _find(table, slot, h):
-    # The variable of this hash and 1, or of its negative and −1, or (−1, 0).
-    mask = np.uint64(table.size - 1)
-    for turn in range(2):
-        x = h if turn == 0 else np.uint64(0) - h
-        at = (x * _M1) >> np.uint64(40) & mask
-        while slot[at] >= 0:
-            if table[at] == x:
-                return slot[at], 1 - 2 * turn
-            at = (at + _ONE) & mask
-    return -1, 0
-
-
-@njit(**_options)
-def _store(table, slot, h, v):
-    mask = np.uint64(table.size - 1)
-    at = (h * _M1) >> np.uint64(40) & mask
-    while slot[at] >= 0:
-        if table[at] == h:
-            return
-        at = (at + _ONE) & mask
-    table[at], slot[at] = h, v
-
-
-@njit(**_options)
-def _cancel(q, n_steps, sign, terms, length, steps, value, table, slot, order):
-    """Terms of a form that existing values, of steps and of forms done before, say shorter; the additions left.
-
-    Forms are taken from the shortest on. A form of more than one term becomes a chain of steps, so that later forms may
-    use it and its partial sums.
-    """
-    p = length.size
-    slot[:] = -1
-    for v in range(q):
-        _store(table, slot, value[v], v)
-    for r in range(n_steps):
-        i, j = steps[r, 0], steps[r, 1]
-        value[q + r] = value[i] - value[j] if steps[r, 2] else value[i] + value[j]
-        _store(table, slot, value[q + r], q + r)
-    capacity = sign.shape[1]
-    for e in range(p):
-        order[e] = e
-    for e in range(1, p):  # by length, ties by index
-        x = order[e]
-        t = e - 1
-        while t >= 0 and length[order[t]] > length[x]:
-            order[t + 1] = order[t]
-            t -= 1
-        order[t + 1] = x
-    n = q + n_steps
-    for o in range(p):
-        e = order[o]
-        while length[e] > 1:
-            size = length[e]
-            total = np.uint64(0)
-            for t in range(size):
-                k = terms[e, t]
-                total = total + value[k] if sign[e, k] > 0 else total - value[k]
-            v, s = _find(table, slot, total)
-            if v >= 0:  # the whole form is there
-                for t in range(size):
-                    sign[e, terms[e, t]] = 0
-                sign[e, v] = s
-                terms[e, 0] = v
-                length[e] = 1
-                break
-            done = False
-            if size > 2:
-                for a in range(n):  # the whole form is two values
-                    for way in range(2):
-                        rest = total - value[a] if way == 0 else total + value[a]
-                        v, s = _find(table, slot, rest)
-                        if v >= 0 and v != a:
-                            for t in range(size):
-                                sign[e, terms[e, t]] = 0
-                            sign[e, a], sign[e, v] = 1 - 2 * way, s
-                            terms[e, 0], terms[e, 1] = a, v
-                            length[e] = 2
-                            done = True
-                            break
-                    if done:
-                        break
-                for a in range(size):  # two terms are one value, or three are two
-                    if done:
-                        break
-                    x = terms[e, a]
-                    hx = value[x] if sign[e, x] > 0 else np.uint64(0) - value[x]
-                    for b in range(a):
-                        y = terms[e, b]
-                        hy = hx + value[y] if sign[e, y] > 0 else hx - value[y]
-                        v, s = _find(table, slot, hy)
-                        if v >= 0 and (sign[e, v] == 0 or v == x or v == y):
-                            sign[e, x] = sign[e, y] = 0
-                            sign[e, v] = s
-                            terms[e, b] = v
-                            terms[e, a] = terms[e, size - 1]
-                            length[e] = size - 1
-                            done = True
-                            break
-            if done:
-                continue
-            if n >= capacity:
-                break
-            # no shortcut: the first two terms become a step
-            x, y = terms[e, 0], terms[e, 1]
-            minus = 1 if sign[e, x] != sign[e, y] else 0
-            steps[n - q, 0], steps[n - q, 1], steps[n - q, 2] = x, y, minus
-            value[n] = value[x] - value[y] if minus else value[x] + value[y]
-            _store(table, slot, value[n], n)
-            s = sign[e, x]
-            sign[e, x] = sign[e, y] = 0
-            sign[e, n] = s
-            terms[e, 0] = n
-            terms[e, 1] = terms[e, size - 1]
-            length[e] = size - 1
-            n += 1
-    return n - q
-
-
-@njit(**_options)
-def _alive(q, n_steps, sign, terms, length, steps, used):
-    # Steps that some form needs.
-    used[: q + n_steps] = 0
-    for e in range(length.size):
-        for t in range(length[e]):
-            used[terms[e, t]] = 1
-    total = 0
-    for r in range(n_steps - 1, -1, -1):
-        if used[q + r]:
-            used[steps[r, 0]] = used[steps[r, 1]] = 1
-            total += 1
-    for e in range(length.size):
-        total += max(length[e] - 1, 0)
-    return total
-
-
-@njit(**_options)
 def reduce_runs(
     forms, strategies, coin, replays, n_replays, skips, streams, capacity, limit,
     counts, best_steps, best_sign, best_terms, best_length,
@@ -496,14 +362,22 @@ def reduce_runs(
         if strategy == DRAWN:
             u = _below(stream, 20)
             strategy = (
-                INTERSECTIONS if u < 10 else RANDOM_TIE if u < 15 else GREEDY_RANDOM if u < 17 else WEIGHTED if u < 19 else MIX
+                INTERSECTIONS
+                if u < 10
+                else RANDOM_TIE
+                if u < 15
+                else GREEDY_RANDOM
+                if u < 17
+                else WEIGHTED
+                if u < 19
+                else MIX
             )
         n = _run(
-            forms, strategy, coin, replays[run], n_replays[run], skips[run], stream, sign, terms, length, spot, count, where,
-            listed, size, mark, shared, steps,
+            forms, strategy, coin, replays[run], n_replays[run], skips[run], stream,
+            sign, terms, length, spot, count, where, listed, size, mark, shared, steps,
         )  # fmt: skip
-        n = _cancel(q, n, sign, terms, length, steps, value, table, slot, order)
-        counts[run] = _alive(q, n, sign, terms, length, steps, used)
+        n = cancel(q, n, sign, terms, length, steps, value, table, slot, order)
+        counts[run] = alive(q, n, sign, terms, length, steps, used)
         if counts[run] < best:
             best, best_run, best_n = counts[run], run, n
             best_steps[:n] = steps[:n]

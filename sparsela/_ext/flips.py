@@ -1,10 +1,11 @@
 """A walk on the flip graph of ternary schemes: flips, reductions, plus moves and splits on bit masks (Numba).
 
-Contract: a scheme of rank r is ``Σ_t s_t a_t ⊗ b_t ⊗ c_t``, its vectors of at most 64 entries in {−1, 0, 1} as two words,
-``mask[f, 0, t]`` where factor f of row t is 1 and ``mask[f, 1, t]`` where it is −1, the lowest set bit always in the first;
-``mask[f, 2, t]`` is a hash of the two and the sign s_t is apart. ``pairs[f, :count[f]]`` lists the pairs of rows that agree in factor f, ``place[f, s, t]`` is where
-(s, t) is in it or −1: a row that changes costs r comparisons. All moves keep the tensor; none leaves {−1, 0, 1}. Nothing
-is allocated and no order depends on threads. Branchy integer code without BLAS: Numba. Called by matmul._search.
+Contract: a scheme of rank r is ``Σ_t s_t a_t ⊗ b_t ⊗ c_t``, its vectors of at most 64 entries in {−1, 0, 1} as two
+words: ``mask[f, 0, t]`` where factor f of row t is 1, ``mask[f, 1, t]`` where it is −1; the lowest set bit is a plus;
+``mask[f, 2, t]`` is a hash of the two and the sign s_t is apart. ``pairs[f, :count[f]]`` lists the pairs of rows that
+agree in factor f, ``place[f, s, t]`` is where (s, t) is in it or −1: a row that changes costs r comparisons. All moves
+keep the tensor; none leaves {−1, 0, 1}. No order depends on threads. Branchy
+integer code without BLAS: Numba. Called by matmul._walkers.
 
 ``state`` (int64): rank, flips since the last change of rank, flips that the next plus move waits for, best rank, flips
 done, reductions, plus moves, events kept. ``stream`` (uint64, one word) is a SplitMix64 counter.
@@ -223,7 +224,12 @@ def _try_flip(mask, sign, pairs, count, place, state, stream, accept):
     if not ok:
         return 0
     if accept.size > 1:
-        more = _ones(bp | bm) + _ones(cp | cm) - _ones(mask[b, 0, s] | mask[b, 1, s]) - _ones(mask[c, 0, t] | mask[c, 1, t])
+        more = (
+            _ones(bp | bm)
+            + _ones(cp | cm)
+            - _ones(mask[b, 0, s] | mask[b, 1, s])
+            - _ones(mask[c, 0, t] | mask[c, 1, t])
+        )
         if more > 0 and (_draw(stream) >> np.uint64(11)) * 2.0**-53 > accept[min(more, accept.size - 1)]:
             return 0
     b_zero, c_zero = bp | bm == _ZERO, cp | cm == _ZERO
@@ -337,7 +343,7 @@ def _reduce_dependent(mask, sign, pairs, count, place, state):
         for i in range(count[a]):
             y, z = pairs[a, i, 0], pairs[a, i, 1]
             for x in range(rank):
-                if x == y or x == z or place[a, x, y] < 0:
+                if x in (y, z) or place[a, x, y] < 0:
                     continue
                 for way in range(2):
                     b = (a + 1 + way) % 3
@@ -375,8 +381,8 @@ def walk(
 ):  # fmt: skip
     """At most n_flips accepted flips; returns when the target rank is reached.
 
-    `events` (rows of flips done, rank, kind) keeps what fits of the changes of rank. `accept[d]` is the probability of a
-    flip that adds d coefficients, all flips where it is of size 1. `moves` False: flips alone, never another rank.
+    `events` (rows of flips done, rank, kind) keeps what fits of the changes of rank. `accept[d]` is the probability of
+    a flip that adds d coefficients, all flips where it is of size 1. `moves` False: flips alone, never another rank.
     """
     state[EVENTS] = 0
     stuck = 0
@@ -410,9 +416,8 @@ def walk(
             stuck = 0
             done += 1
             state[WAITED] += 1
-            if result == 2:
-                kind = REDUCED
-            elif done % DEPENDENT_EVERY == 0 and _reduce_dependent(mask, sign, pairs, count, place, state):
+            look = result == 1 and done % DEPENDENT_EVERY == 0
+            if result == 2 or (look and _reduce_dependent(mask, sign, pairs, count, place, state)):
                 kind = REDUCED
         if kind < 0:
             continue

@@ -84,7 +84,7 @@ def project(f: Factors, axis: int, index: int) -> Factors:
 
 
 def merge(f: Factors) -> Factors:
-    """Products that agree in two factors up to sign made one, and products with a zero factor left out, until none is."""
+    """Products that agree in two factors up to sign made one, and products with a zero factor left out."""
     u, v, w = (x.copy() for x in f[:3])
     while True:
         keep = u.any(axis=1) & v.any(axis=1) & w.any(axis=1)
@@ -115,7 +115,7 @@ def _mergeable(factors: tuple[np.ndarray, ...]) -> tuple[int, int, int, int] | N
 
 
 def normalize(f: Factors) -> Factors:
-    """The representative of its class: leading signs of U_t and V_t positive, products in ascending order of their rows."""
+    """The representative of its class: leading signs of U_t and V_t positive, rows of products ascending."""
     su, sv = (np.array([leading_sign(row) for row in x])[:, None] for x in (f.u, f.v))
     u, v, w = f.u * su, f.v * sv, f.w * su * sv
     order = np.lexsort(np.hstack([u, v, w]).T[::-1])

@@ -1,4 +1,4 @@
-"""The schemes that come with the library, by name or by shape: formulas, files found by its own search, compositions."""
+"""The schemes that come with the library, by name or by shape: formulas, own finds, compositions."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _fraction(x: Any, name: str) -> Fraction:
 
 
 def violations(f: Factors, *, first: bool = False) -> list[tuple[int, int, int]]:
-    """The (a, b, c) where ``Σ_t U[t, a] V[t, b] W[t, c]`` is not the coefficient of a_a b_b in c_c; `first` stops at one.
+    """The (a, b, c) where ``Σ_t U[t, a] V[t, b] W[t, c]`` is not the coefficient of a_a b_b in c_c; `first`: one.
 
     The products are sums of integers: they run through BLAS in float64 while the sum of their sizes stays below 2⁵³ and
     is therefore exact, and in Python's integers beyond. Blocks of c hold the tensor to 64 MiB.
@@ -149,3 +149,16 @@ def ring_of(f: Factors) -> str:
     if any(d > 1 for d in f.denominators):
         return "rational"
     return "ternary" if all(np.abs(x).max() <= 1 for x in (f.u, f.v, f.w)) else "integer"
+
+
+def violation_message(f: Factors, where: tuple[int, int, int]) -> str:
+    """What an equation that fails says, for a user."""
+    m, k, n = f.shape
+    (i, j), (jj, l), (ii, ll) = (divmod(x, width) for x, width in zip(where, (k, n, n), strict=True))
+    value = sum(int(f.u[t, where[0]]) * int(f.v[t, where[1]]) * int(f.w[t, where[2]]) for t in range(len(f.u)))
+    got = Fraction(value, f.denominators[0] * f.denominators[1] * f.denominators[2])
+    need = int(i == ii and j == jj and l == ll)
+    return (
+        f"this does not multiply {m}×{k} by {k}×{n}: the coefficient of A[{i}, {j}] B[{jj}, {l}] in C[{ii}, {ll}] "
+        f"is {got}, it must be {need}"
+    )

@@ -21,8 +21,8 @@ def load_scheme(path: str | os.PathLike) -> BilinearScheme:
     ----------
     path : str or path-like
         A file of :func:`save_scheme`, or any JSON object with the keys ``shape``, ``u``, ``v`` and ``w`` as
-        :class:`BilinearScheme` takes them; ``name``, ``programs`` and ``provenance`` are read where they are there, other
-        keys are left alone.
+        :class:`BilinearScheme` takes them; ``name``, ``programs`` and ``provenance`` are read where they are there,
+        other keys are left alone.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Schemes of the literature, as their authors wrote them.
 
-A formula is one line a product, ``(sum of a) (sum of b)``, and one line an entry of C, a signed list of products counted
-from 1. Entries are counted from 1 as well.
+A formula is one line a product, ``(sum of a) (sum of b)``, and one line an entry of C, a signed list of products.
+Products and entries are counted from 1.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def hopcroft_kerr() -> BilinearScheme:
 
 @cache
 def two_by_two_by(n: int) -> BilinearScheme:
-    """⟨2,2,n; ⌈7n/2⌉⟩ of Hopcroft & Kerr: Winograd's scheme for each pair of columns, the definition for the last one."""
+    """⟨2,2,n; ⌈7n/2⌉⟩: Winograd's scheme for each pair of columns, the definition for the last one."""
     scheme = winograd() if n > 1 else classical((2, 2, 1))
     for _ in range(n // 2 - 1):
         scheme = scheme.direct_sum(winograd(), 2)

@@ -128,11 +128,11 @@ def reduce_additions(
 
     Notes
     -----
-    The three factors are apart: the forms are the rows of U, the rows of V and the columns of W. A run substitutes a new
-    variable for a pair ``x_i ± x_j`` that c ≥ 2 forms hold, which saves c − 1 additions, until there is none; a pass
-    over the result then replaces terms by values that exist already. A p × q matrix and its transpose differ by p − q
-    in their least number of additions, so each factor is worked on from both sides. Every program that comes out is
-    expanded and compared with its factor.
+    The three factors are apart: the forms are the rows of U, the rows of V and the columns of W. A run substitutes a
+    new variable for a pair ``x_i ± x_j`` that c ≥ 2 forms hold, which saves c − 1 additions, until there is none; a
+    pass over the result then replaces terms by values that exist already. A p × q matrix and its transpose differ by
+    p − q in their least number of additions, so each factor is worked on from both sides. Every program that comes out
+    is expanded and compared with its factor. A step costs O(pairs held twice or more).
 
     References
     ----------
@@ -166,9 +166,7 @@ def reduce_additions(
 
     factors = [
         _factor(matrix, program, seed, stream)
-        for stream, (matrix, program) in enumerate(
-            zip((scheme.u, scheme.v, scheme.w.T), scheme.programs, strict=True)
-        )
+        for stream, (matrix, program) in enumerate(zip((scheme.u, scheme.v, scheme.w.T), scheme.programs, strict=True))
     ]
     state = State(callback, return_history, None)
     began = time.perf_counter()
@@ -181,7 +179,9 @@ def reduce_additions(
             jobs = []
             for factor in factors:
                 jobs += factor.round(state.n_iter, STRATEGIES[strategy], coin, n_trials, partial_init, use_transpose)
-            for factor, found in zip([job.factor for job in jobs], threads.map(lambda job: job.run(), jobs), strict=True):
+            for factor, found in zip(
+                [job.factor for job in jobs], threads.map(lambda job: job.run(), jobs), strict=True
+            ):
                 factor.take(found)
             after = [factor.best.additions for factor in factors]
             idle = 0 if after != before else idle + 1
@@ -200,15 +200,30 @@ def reduce_additions(
     )
 
 
-def quick_additions(scheme: BilinearScheme, seed: int) -> int:
-    """Additions after a few runs of greedy intersections: a score of a ternary scheme, in a millisecond."""
+def quick_additions(factors: tuple[np.ndarray, np.ndarray, np.ndarray], seed: int) -> int:
+    """Additions after a few runs of greedy intersections on ternary u, v, w: a score, without the programs."""
     total = 0
-    for stream, matrix in enumerate((scheme.u, scheme.v, scheme.w.T)):
-        factor = _Ternary(matrix, AdditionProgram.naive(matrix), seed, stream)
-        for job in factor.round(0, kernel.INTERSECTIONS, True, QUICK, 0.0, True):
-            factor.take(job.run())
-        total += factor.best.additions
+    strategies = np.full(QUICK // 2, kernel.INTERSECTIONS)
+    nothing, zeros = np.zeros((QUICK // 2, 1, 4), np.int64), np.zeros(QUICK // 2)
+    counts, none = np.zeros(QUICK // 2, np.int64), np.zeros((0, 0), np.int64)
+    for stream, matrix in enumerate((factors[0], factors[1], factors[2].T)):
+        best = []
+        for side, forms in enumerate((matrix, matrix.T)):
+            forms = np.ascontiguousarray(forms, np.int8)
+            streams = hash_ids(np.arange(QUICK // 2), seed=seed, stream=2 * stream + side)
+            kernel.reduce_runs(
+                forms, strategies, True, nothing, zeros.astype(np.int64), zeros, streams, _capacity(forms), 0,
+                counts, none, none.astype(np.int8), none.astype(np.int16), counts[:0],
+            )  # fmt: skip
+            best.append(int(counts.min()) - (side and matrix.shape[0] - matrix.shape[1]))
+        total += min(best)
     return total
+
+
+def _capacity(forms: np.ndarray) -> int:
+    # Variables of a run: the inputs and at most a step for every addition.
+    q = forms.shape[1]
+    return min(q + int(np.count_nonzero(forms)) + 1, max(CAPACITY, q + 1))
 
 
 def _factor(matrix: np.ndarray, program: AdditionProgram, seed: int, stream: int) -> Any:
@@ -294,8 +309,7 @@ class _Job:
         """The best program of the runs, on the factor's own side, if it is as good as the best so far."""
         forms = self.factor.forms[self.side]
         p, q = forms.shape
-        naive = int(np.count_nonzero(forms))
-        capacity = min(q + naive + 1, max(CAPACITY, q + 1))
+        capacity = _capacity(forms)
         limit = self.factor.best.additions + (self.factor.shift if self.side else 0) + 1
         counts, steps = np.zeros(len(self.streams), np.int64), np.zeros((capacity, 3), np.int64)
         longest = max(1, int(np.count_nonzero(forms, axis=1).max()))

@@ -12,7 +12,8 @@ import numpy as np
 
 from sparsela._core.validation import check_count
 from sparsela.matmul import _algebra
-from sparsela.matmul._factors import Factors, check_factors, check_shape, ring_of, violations
+from sparsela.matmul._evaluate import evaluate
+from sparsela.matmul._factors import Factors, check_factors, check_shape, ring_of, violation_message, violations
 from sparsela.matmul._programs import AdditionProgram
 from sparsela.matmul._show import describe, grids
 
@@ -56,12 +57,13 @@ class BilinearScheme:
     naive_additions : int
         Additions when every sum is formed by itself: ``nnz − 2 r − m n``.
     programs : tuple of three AdditionProgram
-        How the sums of U, V and of C (the columns of W, in the products) are formed; the naive ones unless reduced. They
-        compute the numerators.
+        How the sums of U, V and of C (the columns of W, in the products) are formed; the naive ones unless reduced.
+        They compute the numerators.
     additions : int
         Additions of the three programs.
     growth_factor : float
-        ``max_c Σ_t |W_tc| ‖U_t‖₁ ‖V_t‖₁``: how much one level may magnify an error. Strassen 12, Winograd 18, classical k.
+        ``max_c Σ_t |W_tc| ‖U_t‖₁ ‖V_t‖₁``: how much one level may magnify an error;
+        Strassen 12, Winograd 18, classical k.
     name : str or None
     provenance : tuple of str
         How the scheme was built.
@@ -71,8 +73,8 @@ class BilinearScheme:
     TypeError
         If a coefficient is a float that is not an integer, or no number at all.
     ValueError
-        If shapes do not fit, a row is ragged or zero, a coefficient is 2³¹ or more, or (with `check`) the scheme does not
-        multiply; the message names the first equation that fails.
+        If shapes do not fit, a row is ragged or zero, a coefficient is 2³¹ or more, or (with `check`) the scheme does
+        not multiply; the message names the first equation that fails.
 
     See Also
     --------
@@ -128,7 +130,7 @@ class BilinearScheme:
     ):
         factors = check_factors(u, v, w, shape, denominators)
         if check and (found := violations(factors, first=True)):
-            raise ValueError(_first_violation(factors, found[0]))
+            raise ValueError(violation_message(factors, found[0]))
         self._set(factors, name, ())
 
     def _set(self, factors: Factors, name: str | None, provenance: tuple[str, ...]) -> BilinearScheme:
@@ -422,20 +424,7 @@ class BilinearScheme:
         -------
         ndarray of object of shape (m, n)
         """
-        m, k, n = self.shape
-        A, B = (np.asarray(x) for x in (A, B))
-        for name, x, size in (("A", A, (m, k)), ("B", B, (k, n))):
-            if x.shape != size:
-                raise ValueError(f"{name} must have shape {size}, got {x.shape}")
-            if x.dtype.kind not in "iuO":
-                raise TypeError(f"{name} must hold ints, Fractions or matrices of them, got dtype {x.dtype}")
-        left = _combine(self.u, [_exact(x) for x in A.flat])
-        right = _combine(self.v, [_exact(x) for x in B.flat])
-        products = [s @ t if isinstance(s, np.ndarray) else s * t for s, t in zip(left, right, strict=True)]
-        C = np.empty(m * n, dtype=object)
-        for c, total in enumerate(_combine(self.w.T, products)):
-            C[c] = _divide(total, self._scale)
-        return C.reshape(m, n)
+        return evaluate(self._factors, A, B)
 
     def to_dict(self) -> dict[str, Any]:
         """A dict of plain numbers and strings, as in the files of :func:`save_scheme`."""
@@ -486,18 +475,6 @@ def _restore(factors: tuple, name: str | None, provenance: tuple[str, ...], prog
     return scheme
 
 
-def _first_violation(f: Factors, where: tuple[int, int, int]) -> str:
-    m, k, n = f.shape
-    (i, j), (jj, l), (ii, ll) = (divmod(x, width) for x, width in zip(where, (k, n, n), strict=True))
-    value = sum(int(f.u[t, where[0]]) * int(f.v[t, where[1]]) * int(f.w[t, where[2]]) for t in range(len(f.u)))
-    got = Fraction(value, f.denominators[0] * f.denominators[1] * f.denominators[2])
-    need = int(i == ii and j == jj and l == ll)
-    return (
-        f"this does not multiply {m}×{k} by {k}×{n}: the coefficient of A[{i}, {j}] B[{jj}, {l}] in C[{ii}, {ll}] "
-        f"is {got}, it must be {need}"
-    )
-
-
 def _axis(axis: Any) -> int:
     if axis not in (0, 1, 2) or isinstance(axis, bool):
         raise ValueError(f"axis must be 0 (m), 1 (k) or 2 (n), got {axis!r}")
@@ -516,24 +493,3 @@ def _label(scheme: BilinearScheme) -> str:
 
 def _both(one: BilinearScheme, two: BilinearScheme) -> tuple[str, ...]:
     return one.provenance + tuple(line for line in two.provenance if line not in one.provenance)
-
-
-def _exact(x: Any) -> Any:
-    if isinstance(x, np.ndarray):
-        if x.dtype.kind not in "iuO":
-            raise TypeError(f"the blocks must hold ints or Fractions, got dtype {x.dtype}")
-        return x.astype(object)
-    return int(x) if isinstance(x, np.integer) else x
-
-
-def _combine(matrix: np.ndarray, blocks: list[Any]) -> list[Any]:
-    return AdditionProgram.naive(matrix).evaluate(blocks)
-
-
-def _divide(x: Any, d: int) -> Any:
-    if d == 1:
-        return x
-    if isinstance(x, np.ndarray):
-        return np.array([_divide(y, d) for y in x.flat], dtype=object).reshape(x.shape)
-    quotient = Fraction(x) / d
-    return int(quotient) if quotient.denominator == 1 else quotient

@@ -15,15 +15,18 @@ from sparsela._core.random import hash_ids, seed_from
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count, check_positive
+from sparsela._ext import flips
 from sparsela.matmul._factors import check_shape
+from sparsela.matmul._reduce import quick_additions, reduce_additions
 from sparsela.matmul._scheme import BilinearScheme, classical
-from sparsela.matmul._walkers import ENTRIES, Packed, Walker, pack, unpack
+from sparsela.matmul._walkers import ENTRIES, Packed, Walker, factors_of, pack, unpack
 
 SLICE = 50_000  # flips of a walker between two looks at the clock and the target
 SYNC = 1_000_000  # flips of a walker between two exchanges of the best schemes
+SYNC_SCORED = 100_000  # the same where schemes are scored
 RECENT = 10  # best schemes that a walker may restart from
-SCORED = 20_000  # flips of a walker between two schemes that are scored by additions
-COOL = 1.0  # temperature, in coefficients, of walks that look for few additions
+SCORED = 5_000  # flips of a walker between two schemes that are scored by additions
+COOL = 2.0  # temperature, in coefficients, of walks that look for few additions
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -96,7 +99,7 @@ def search_scheme(
         No product is added at the best rank so far plus this.
     objective : {"rank", "nnz", "additions"}, default="rank"
         "nnz" and "additions" walk among schemes of the rank of `start`, which have many forms, and keep the one with
-        fewest coefficients, or fewest additions by a quick :func:`reduce_additions`, every 20,000 flips.
+        fewest coefficients, or fewest additions by a quick :func:`reduce_additions`, every 5,000 flips.
     pool_size : int or None, default=None
         Keep up to this many distinct schemes of the best rank and restart from one drawn in proportion to the flips it
         offers; None restarts from the last ten.
@@ -204,19 +207,21 @@ class _Search:
         streams = hash_ids(np.arange(n_walkers), seed=seed, stream=0)
         patience = hash_ids(np.arange(n_walkers), seed=seed, stream=1) % np.uint64(wait[1] - wait[0] + 1)
         self.walkers = [
-            Walker(packed[i % len(packed)], capacity, int(streams[i]), wait[0] + int(patience[i])) for i in range(n_walkers)
+            Walker(packed[i % len(packed)], capacity, int(streams[i]), wait[0] + int(patience[i]))
+            for i in range(n_walkers)
         ]
         # a flip that adds d coefficients is taken with probability exp(−d / T) where coefficients count
         self.accept = np.ones(1) if objective == "rank" else np.exp(-np.arange(64) / COOL)
         self.pool: dict[bytes, tuple[Packed, int]] = {}
         self.scheme = min(starts, key=lambda s: s.rank)
-        self.score = self._score(self.scheme) if objective != "rank" else None
+        self.score = self._score(pack(self.scheme)) if objective != "rank" else None
+        self.scores: list[int | None] = [None] * n_walkers
         self.round, self.since_sync = 0, 0
         self.events: list[np.ndarray] = []
 
     @property
     def n_flips(self) -> int:
-        return int(sum(w.state[4] for w in self.walkers))
+        return int(sum(w.state[flips.FLIPS] for w in self.walkers))
 
     def step(self, threads: ThreadPoolExecutor, n_left: int, target: int) -> None:
         """A slice of flips of every walker, then what they exchange."""
@@ -228,7 +233,7 @@ class _Search:
         list(threads.map(run, self.walkers))
         self.round += 1
         for i, walker in enumerate(self.walkers):
-            events = walker.events[: walker.state[7]]
+            events = walker.events[: walker.state[flips.EVENTS]]
             self.events.append(np.column_stack([np.full(len(events), i), events]))
         winner = min(self.walkers, key=lambda w: w.best_rank)  # the first of equals
         if winner.best_rank < self.best_rank:
@@ -237,11 +242,11 @@ class _Search:
             self._keep(winner.best(), 1)
             self.scheme = self._found(winner.best())
             if self.objective != "rank":
-                self.score = self._score(self.scheme)
+                self.score = self._score(pack(self.scheme))
         self.since_sync += size
         if self.objective != "rank":
             self._look_for_fewer(threads)
-        if self.since_sync >= SYNC:
+        if self.since_sync >= (SYNC if self.objective == "rank" else SYNC_SCORED):
             self.since_sync = 0
             self._exchange()
 
@@ -260,9 +265,14 @@ class _Search:
             del self.pool[next(iter(self.pool))]
 
     def _exchange(self) -> None:
-        for walker in self.walkers:
-            if walker.rank == self.best_rank:
-                self._keep(walker.here(), walker.n_flips_available())
+        # Walkers that are behind go on from one of the best with probability one half.
+        if self.objective == "rank":
+            for walker in self.walkers:
+                if walker.rank == self.best_rank:
+                    self._keep(walker.here(), walker.n_flips_available())
+            behind = [walker.rank > self.best_rank for walker in self.walkers]
+        else:
+            behind = [score is None or score > self.score for score in self.scores]
         if not self.pool:
             return
         ids = np.arange(len(self.walkers)) + self.round * len(self.walkers)
@@ -271,40 +281,42 @@ class _Search:
         kept = list(self.pool.values())
         weights = np.array([max(n, 1) if self.pool_size else 1 for _, n in kept], float)
         cumulated = np.cumsum(weights) / weights.sum()
-        for walker, go, u in zip(self.walkers, coin, choice, strict=True):
-            if walker.rank > self.best_rank and go:
+        for walker, far, go, u in zip(self.walkers, behind, coin, choice, strict=True):
+            if far and go:
                 walker.put(kept[min(int(np.searchsorted(cumulated, u, side="right")), len(kept) - 1)][0])
 
     def _look_for_fewer(self, threads: ThreadPoolExecutor) -> None:
-        here = [walker.here() for walker in self.walkers if walker.rank == self.best_rank]
-        schemes = [unpack(packed, self.shape) for packed in here]
-        for packed, scheme, score in zip(here, schemes, threads.map(self._score, schemes), strict=True):
+        def look(walker: Walker) -> tuple[Packed, int | None]:
+            here = walker.here()
+            return here, self._score(here) if here.rank == self.best_rank else None
+
+        looks = list(threads.map(look, self.walkers))
+        self.scores = [score for _, score in looks]
+        for walker, (packed, score) in zip(self.walkers, looks, strict=True):
+            if score is None or score > self.score:
+                continue
             if score < self.score:
-                self.score = score
-                self.scheme = self._found(packed)
+                self.score, self.scheme = score, self._found(packed)
                 self.pool.clear()
-            if score == self.score:
-                self._keep(packed, 1)
+            self._keep(packed, walker.n_flips_available())
 
-    def _score(self, scheme: BilinearScheme) -> int:
+    def _score(self, packed: Packed) -> int:
         if self.objective == "nnz":
-            return scheme.nnz
-        from sparsela.matmul._reduce import quick_additions
-
-        return quick_additions(scheme, seed=self.seed)
+            return packed.nnz
+        return quick_additions(factors_of(packed, self.shape)[:3], self.seed)
 
     def result(self, seconds: float, shape: tuple, target: int, return_history: bool) -> SchemeSearchResult:
         """The best scheme and the sums over walkers."""
         scheme = self.scheme
         if self.objective == "additions":
-            from sparsela.matmul._reduce import reduce_additions
-
             scheme = reduce_additions(scheme, random_state=self.seed).scheme
         history = None
         if return_history:
             rows = np.concatenate([*self.events, np.empty((0, 4), np.int64)]).astype(np.int64)
-            history = {name: rows[:, c] for c, name in enumerate(("walker", "flip", "rank"))} | {"plus": rows[:, 3] == 1}
-        reductions, pluses = (int(sum(w.state[i] for w in self.walkers)) for i in (5, 6))
+            history = {name: rows[:, c] for c, name in enumerate(("walker", "flip", "rank"))} | {
+                "plus": rows[:, 3] == 1
+            }
+        reductions, pluses = (int(sum(w.state[i] for w in self.walkers)) for i in (flips.REDUCTIONS, flips.PLUSES))
         n = self.n_flips
         reached = bool(self.best_rank <= target)
         return SchemeSearchResult(scheme, scheme.rank, n, reductions, pluses, n / max(seconds, 1e-9), reached, history)

@@ -1,4 +1,4 @@
-"""Walkers on the flip graph: schemes as bit masks and back, and what a walker carries between two calls of the kernel."""
+"""Walkers on the flip graph: schemes as bit masks and back, and what a walker carries between two calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT_EVENTS = 4096  # changes of rank that are kept from one call of the kernel
 
 
 class Packed(NamedTuple):
-    """A ternary scheme as masks: mask[f, 0] and mask[f, 1] where factor f is 1 and −1, mask[f, 2] a hash; signs apart."""
+    """A ternary scheme as masks: mask[f, 0] and mask[f, 1] where factor f is 1 and −1, mask[f, 2] a hash."""
 
     mask: np.ndarray
     sign: np.ndarray
@@ -90,7 +90,9 @@ class Walker:
         self.state[flips.RANK], self.state[flips.WAITED] = rank, 0
         flips.prepare(self.mask, self.pairs, self.count, self.place, rank)
 
-    def walk(self, n_flips: int, target: int, best: int, wait: tuple[int, int], margin: int, accept: np.ndarray) -> None:
+    def walk(
+        self, n_flips: int, target: int, best: int, wait: tuple[int, int], margin: int, accept: np.ndarray
+    ) -> None:
         """At most `n_flips` flips more."""
         flips.walk(
             self.mask, self.sign, self.pairs, self.count, self.place, self.state, self.stream, self.room,
