@@ -2,7 +2,7 @@
 #   Executor(levels, itemsize, is_real, transposed): what runs; levels are those of matmul._plan, outermost first.
 #   execute(A, B, C, arena, n_threads): C (m, n) = A (m, k) B (k, n), each stored in C order with a leading dimension, or
 #   transposed so; arena: bytes, `workspace(n_threads)` of them, aligned to 64; nothing is allocated here but the OpenMP team.
-#   Blocks are ceil(m / m0) x ...; the last ones are shorter, and what is missing reads as zero (virtual padding).
+#   Blocks are ceil(m / m0) x ... or a little more; the last ones are shorter, and what is missing reads as zero (virtual padding).
 #   The products of the outermost level are shared out over `parts` places, the remainder cut into slabs, in a way that
 #   the executor fixes: any number of threads gives the same bits. BLAS must be held to one thread by the caller.
 #   Cost: r products a level; the sums are bandwidth, about 6 passes over a quarter of the matrices for Winograd's scheme.
@@ -33,6 +33,7 @@ cdef enum:
     EXACT = 0, CUT, INTO  # codes of a level
     LINE = 64  # bytes
     SKEW = 1088  # between buffers modulo a page: loads and stores at one offset in a page wait for each other
+    REGISTERS = 8  # rows or columns that a BLAS kernel likes to do at a time
     LARGEST = 1 << 30  # of a dimension that BLAS is given
 
 TILE = SUMS_TILE
@@ -58,6 +59,7 @@ cdef struct Code:
 
 cdef struct Level:
     int m0, k0, n0
+    int64_t align  # of the sizes of blocks, where that is nearly for nothing
     int stream[3]  # do S, T, and C with M, go around the cache
     int64_t ld[3]  # of buffers S, T, M, in entries
     int64_t size[3]  # bytes from one buffer to the next
@@ -83,8 +85,11 @@ cdef int64_t skewed(int64_t size) noexcept nogil:
     return size + ((SKEW - size) % 4096 + 4096) % 4096
 
 
-cdef int64_t shared_by(int64_t n, int64_t parts) noexcept nogil:
-    return (n + parts - 1) // parts
+cdef int64_t shared_by(int64_t n, int64_t parts, int64_t align) noexcept nogil:
+    """The size of a block. Where the last one is shorter anyhow, up to 1 / 256 is added to have the others a multiple of
+    what BLAS does at a time: on odd sizes it is slower."""
+    cdef int64_t size = (n + parts - 1) // parts, even = rounded(size, align)
+    return even if n % parts and (even - size) * 256 <= size else size
 
 
 cdef inline View block(View x, int64_t i, int64_t j, int64_t rows, int64_t cols, bint turned, int itemsize) noexcept nogil:
@@ -224,8 +229,9 @@ cdef const Code *choose(const Level *level, int64_t m, int64_t n, bint add) noex
 cdef void place(const Job *job, const Level *level, const Code *code, View a, View b, View c, char *work,
                 View *variables) noexcept nogil:
     """Where each variable of a level lies, and its size: a buffer is as large as the block it stands for."""
-    cdef int64_t p = shared_by(height(a, job.ta), level.m0)
-    cdef int64_t q = shared_by(width(a, job.ta), level.k0), s = shared_by(width(b, job.tb), level.n0)
+    cdef int64_t p = shared_by(height(a, job.ta), level.m0, level.align)
+    cdef int64_t q = shared_by(width(a, job.ta), level.k0, level.align)
+    cdef int64_t s = shared_by(width(b, job.tb), level.n0, level.align)
     cdef int v, kind
     cdef Variable x
     for v in range(code.n_vars):
@@ -375,11 +381,13 @@ cdef class Executor:
         self.level_array, self.starts_array = raw.base, starts.base
         self.job.levels = <Level *> &raw[0]
         self.job.starts = &starts[0]
-        m, k, n = shape
+        # Of smaller operands at the same level blocks are no larger: what is laid out for these sizes holds all.
+        sizes = block_sizes(shape, [by for by, _ in levels])
         for i, ((m0, k0, n0), codes) in enumerate(levels):
             level = self.job.levels + i
             level.m0, level.k0, level.n0 = m0, k0, n0
-            m, k, n = shared_by(m, m0), shared_by(k, k0), shared_by(n, n0)
+            level.align = alignment(i, len(levels))
+            m, k, n = sizes[i]
             at = 0
             for w, (rows, cols, flip) in enumerate(((m, k, turned[0]), (k, n, turned[1]), (m, n, turned[2]))):
                 if flip:
@@ -472,6 +480,21 @@ cdef View view(given):
     cdef View out
     out.at = <char *> <int64_t> given[0]
     out.rows, out.cols, out.ld = given[1], given[2], given[3]
+    return out
+
+
+cdef int64_t alignment(int64_t depth, int64_t levels):
+    return REGISTERS << min(3, levels - 1 - depth)
+
+
+def block_sizes(shape, schemes):
+    """(m, k, n) of the largest blocks at each level, for schemes of these shapes."""
+    cdef int64_t align
+    out = []
+    for i, by in enumerate(schemes):
+        align = alignment(i, len(schemes))
+        shape = tuple(shared_by(size, parts, align) for size, parts in zip(shape, by, strict=True))
+        out.append(shape)
     return out
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sparsela._core.threads import blas_threads, effective_n_jobs, one_blas_thread
 from sparsela._core.validation import check_count, check_dtype, check_positive
-from sparsela._ext.bilinear import Executor
+from sparsela._ext.bilinear import Executor, block_sizes
 from sparsela.matmul import _operands
 from sparsela.matmul._catalogue import list_schemes
 from sparsela.matmul._errors import bound_of
@@ -93,10 +93,11 @@ class MultiplyPlan:
 
     @cached_property
     def leaf_shape(self) -> tuple[int, int, int]:
-        sizes = self._core
-        for scheme in self.schemes:
-            sizes = tuple(-(-size // by) for size, by in zip(sizes, scheme.shape, strict=True))
-        return sizes
+        return (self._core, *self._blocks)[-1]
+
+    @cached_property
+    def _blocks(self) -> list[tuple[int, int, int]]:
+        return block_sizes(self._core, [scheme.shape for scheme in self.schemes])
 
     @cached_property
     def workspace(self) -> int:
@@ -231,10 +232,7 @@ class MultiplyPlan:
 
     def _build(self, modes: Sequence[int], turned: tuple[bool, ...]) -> Executor:
         levels, streams = [], []
-        sizes = self._core
-        for scheme, mode in zip(self.schemes, modes, strict=True):
-            sizes = tuple(-(-size // by) for size, by in zip(sizes, scheme.shape, strict=True))
-            p, q, s = sizes
+        for scheme, mode, (p, q, s) in zip(self.schemes, modes, self._blocks, strict=True):
             code = codes(scheme, scheme.programs, mode)
             if not levels:  # the outermost level runs one of them: no buffers for the others
                 whole = all(size % by == 0 for size, by in zip(self._core, scheme.shape, strict=True))
@@ -285,10 +283,9 @@ class MultiplyPlan:
         """
         threads = f"{self.n_threads} thread{'s' if self.n_threads > 1 else ''}"
         print(f"{self.shape} {self.dtype}, {threads}, {self.workspace / 2**20:.1f} MiB of scratch")
-        sizes, indent, total = self._core, "", 1
+        indent, total = "", 1
         how = {FUSED: "in one pass", GROUPED: "a few at a time", LEAN: "one by one"}
-        for scheme, mode in zip(self.schemes, self.modes, strict=True):
-            sizes = tuple(-(-size // by) for size, by in zip(sizes, scheme.shape, strict=True))
+        for scheme, mode, sizes in zip(self.schemes, self.modes, self._blocks, strict=True):
             total *= scheme.rank
             label = f"{scheme.name or 'scheme'} ⟨{','.join(map(str, scheme.shape))}; {scheme.rank}⟩"
             print(f"{indent}└─ {label}: {scheme.rank} products of {sizes}, sums of A and B {how[mode]}")
