@@ -88,8 +88,13 @@ cdef int64_t skewed(int64_t size) noexcept nogil:
 cdef int64_t shared_by(int64_t n, int64_t parts, int64_t align) noexcept nogil:
     """The size of a block. Where the last one is shorter anyhow, up to 1 / 256 is added to have the others a multiple of
     what BLAS does at a time: on odd sizes it is slower."""
+    return room_for(n, parts, align) if n % parts else n // parts
+
+
+cdef int64_t room_for(int64_t n, int64_t parts, int64_t align) noexcept nogil:
+    """The largest block of any operand of up to n rows: grows with n, as shared_by does not."""
     cdef int64_t size = (n + parts - 1) // parts, even = rounded(size, align)
-    return even if n % parts and (even - size) * 256 <= size else size
+    return even if (even - size) * 256 <= size else size
 
 
 cdef inline View block(View x, int64_t i, int64_t j, int64_t rows, int64_t cols, bint turned, int itemsize) noexcept nogil:
@@ -381,13 +386,12 @@ cdef class Executor:
         self.level_array, self.starts_array = raw.base, starts.base
         self.job.levels = <Level *> &raw[0]
         self.job.starts = &starts[0]
-        # Of smaller operands at the same level blocks are no larger: what is laid out for these sizes holds all.
-        sizes = block_sizes(shape, [by for by, _ in levels])
+        m, k, n = shape
         for i, ((m0, k0, n0), codes) in enumerate(levels):
             level = self.job.levels + i
             level.m0, level.k0, level.n0 = m0, k0, n0
             level.align = alignment(i, len(levels))
-            m, k, n = sizes[i]
+            m, k, n = room_for(m, m0, level.align), room_for(k, k0, level.align), room_for(n, n0, level.align)
             at = 0
             for w, (rows, cols, flip) in enumerate(((m, k, turned[0]), (k, n, turned[1]), (m, n, turned[2]))):
                 if flip:
