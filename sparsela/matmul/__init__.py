@@ -16,7 +16,8 @@ from sparsela.matmul._errors import error_bound, measure_error
 from sparsela.matmul._files import load_scheme, save_scheme
 from sparsela.matmul._model import MachineModel, calibrate, set_model
 from sparsela.matmul._multiply import multiply
-from sparsela.matmul._plan import MultiplyPlan, plan_multiply
+from sparsela.matmul._plan import MultiplyPlan
+from sparsela.matmul._planner import plan_multiply
 from sparsela.matmul._programs import AdditionProgram
 from sparsela.matmul._reduce import reduce_additions
 from sparsela.matmul._scheme import BilinearScheme

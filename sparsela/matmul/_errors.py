@@ -207,7 +207,7 @@ def measure_error(
     """
     from sklearn.utils import check_random_state
 
-    from sparsela.matmul._plan import plan_multiply
+    from sparsela.matmul._planner import plan_multiply
 
     levels = check_levels(levels)
     schemes = resolve(scheme, levels)

@@ -38,7 +38,7 @@ class MachineModel:
     Made by :func:`calibrate`; without one, :func:`multiply` uses nominal rates and takes a level only at sizes where it
     pays on all common processors.
 
-    Attributes
+    Parameters
     ----------
     dtype : str
         The dtype it is for.
@@ -57,12 +57,16 @@ class MachineModel:
         Of BLAS on large matrices and of sums, by `n_threads` threads.
     overhead : float
         Seconds of a product of the recursion beside its arithmetic.
-    measured : bool
+    measured : bool, default=True
         False for the nominal rates.
 
     See Also
     --------
     calibrate : Measure one.
+
+    References
+    ----------
+    A. Benson, G. Ballard. A framework for practical parallel fast matrix multiplication. PPoPP, 2015.
 
     Examples
     --------
@@ -394,7 +398,7 @@ def fastest(call: Callable[[], Any], seconds: float) -> float:
 
 def _pace(dtype: np.dtype, n: int, threads: int, seconds: float) -> float:
     """Bytes per second of the fused sums of one level on matrices of order n."""
-    from sparsela.matmul._plan import plan_multiply
+    from sparsela.matmul._planner import plan_multiply
 
     plan = plan_multiply((n, n), (n, n), dtype, scheme="winograd", levels=1, n_jobs=threads)
     A = np.ones((n, n), dtype)

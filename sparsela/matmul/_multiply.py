@@ -9,7 +9,8 @@ import numpy as np
 from sparsela._core.threads import blas_threads
 from sparsela._core.validation import check_finite as assert_finite
 from sparsela.matmul import _operands
-from sparsela.matmul._plan import kept_plan, run_once
+from sparsela.matmul._plan import run_once
+from sparsela.matmul._planner import kept_plan
 
 
 def multiply(

@@ -135,7 +135,7 @@ def test_bad_plans(args, options, error, message):
 
 
 def test_kept_plans_hold_no_memory():
-    from sparsela.matmul._plan import kept_plan
+    from sparsela.matmul._planner import kept_plan
 
     A = np.ones((128, 128))
     multiply(A, A, scheme="winograd", levels=1)
