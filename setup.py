@@ -42,6 +42,7 @@ MODULES = {
     "dpp": [],
     "dpp_trial": ["dpp_kernel.c"],
     "kronecker": ["kronecker_kernel.c", "spmm_kernel.c"],
+    "bilinear": ["sums_kernel.c"],
 }
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}

@@ -36,25 +36,13 @@ autodoc_typehints = "none"  # numpydoc says the types, with shapes
 numpydoc_show_class_members = False  # the template lists them
 numpydoc_class_members_toctree = False
 
+# of the gallery, in the order of the guide
+ROOMS = ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp", "lowrank", "matmul")
+
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "subsection_order": ExplicitOrder(
-        [
-            f"examples/{room}"
-            for room in (
-                "recovery",
-                "coding",
-                "dictionary",
-                "transforms",
-                "sketch",
-                "phase",
-                "dpp",
-                "lowrank",
-                "matmul",
-            )
-        ]
-    ),
+    "subsection_order": ExplicitOrder([f"examples/{room}" for room in ROOMS]),
     "within_subsection_order": "ExampleTitleSortKey",
     "thumbnail_size": (640, 400),
     "doc_module": ("sparsela",),

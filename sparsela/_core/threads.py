@@ -6,6 +6,8 @@ import functools
 import multiprocessing
 import os
 import sys
+import threading
+from contextlib import contextmanager, nullcontext
 
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
@@ -15,6 +17,8 @@ from sparsela._core.config import check_n_jobs, get_config
 from sparsela._ext import openmp
 
 _forked = False
+_one_lock = threading.Lock()
+_one: dict = {"inside": 0}  # how many are inside one_blas_thread, and the threads of each library before
 
 
 def _after_fork() -> None:
@@ -43,9 +47,47 @@ def effective_n_jobs(n_jobs: int | None = None) -> int:
     return _cores() if n_jobs == -1 else n_jobs
 
 
+@contextmanager
 def one_blas_thread():
-    """Context in which BLAS and LAPACK run on one thread, for a kernel that calls them from several of its own."""
-    return _controller().limit(limits=1, user_api="blas")
+    """Context in which BLAS and LAPACK run on one thread, for a kernel that calls them from several of its own.
+
+    The limit is the process's: the first to enter sets it and the last to leave, in whatever thread, takes it away.
+    """
+    with _one_lock:
+        if not _one["inside"]:
+            _one["before"] = [(library, library.get_num_threads()) for library in _blas_libraries()]
+            _set_blas_threads((library, 1) for library, _ in _one["before"])
+        _one["inside"] += 1
+    try:
+        yield
+    finally:
+        with _one_lock:
+            _one["inside"] -= 1
+            if not _one["inside"]:
+                _set_blas_threads(_one.pop("before"))
+
+
+def blas_threads(n_threads: int):
+    """Context in which BLAS runs on at most so many threads; where it does already, nothing is changed."""
+    if n_threads == 1:
+        return one_blas_thread() if _most_blas_threads() > 1 else nullcontext()
+    if _most_blas_threads() > n_threads:
+        return _controller().limit(limits=n_threads, user_api="blas")
+    return nullcontext()
+
+
+def _set_blas_threads(limits) -> None:
+    for library, n_threads in limits:
+        library.set_num_threads(n_threads)
+
+
+def _most_blas_threads() -> int:
+    return max((library.get_num_threads() for library in _blas_libraries()), default=1)
+
+
+@functools.cache
+def _blas_libraries() -> tuple:
+    return tuple(library for library in _controller().lib_controllers if library.user_api == "blas")
 
 
 def _in_worker() -> bool:
