@@ -85,7 +85,7 @@ ESTIMATORS = [
     MatrixCompletion(1),
     MatrixCompletion(1, solver="soft-impute"),
     RobustPCA(),
-    SparseMLPClassifier(max_iter=100),
+    SparseMLPClassifier(max_iter=100, learning_rate_init=0.01),
     SparseMLPRegressor(max_iter=100),
     SingularValueThresholding(),
 ]

@@ -487,7 +487,7 @@ class _SparseMLP(BaseEstimator):
         check_is_fitted(self)
         return [_condensed(layer) for layer in self._layers()]
 
-    def sparsify(self, density, **kw):
+    def prune(self, density, **kw):
         """Prune the fitted weights, as :func:`prune` does.
 
         Parameters
