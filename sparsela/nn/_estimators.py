@@ -677,7 +677,7 @@ class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
             y = column_or_1d(y, warn=True)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if weights is not None and not weights.sum() > 0:
-            raise ValueError("sample_weight must have a positive sum: no sample counts")
+            raise ValueError(f"sample_weight must have a positive sum, got {weights.sum()}")
         if self.class_weight is not None:
             of_class = compute_sample_weight(self.class_weight, y).astype(X.dtype)
             weights = of_class if weights is None else weights * of_class
@@ -817,7 +817,7 @@ class SparseMLPRegressor(RegressorMixin, _SparseMLP):
             y = column_or_1d(y, warn=True)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if weights is not None and not weights.sum() > 0:
-            raise ValueError("sample_weight must have a positive sum: no sample counts")
+            raise ValueError(f"sample_weight must have a positive sum, got {weights.sum()}")
         target = np.ascontiguousarray(y.reshape(len(y), -1), X.dtype)
         self.out_activation_ = "identity"
         if not reset and target.shape[1] != self.n_outputs_:
