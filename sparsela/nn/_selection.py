@@ -69,6 +69,8 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
         Encoder (n_varying, n_hidden) and decoder (n_hidden, n_varying) over the features that vary.
     loss_curve_ : list of float
         Half the squared error of the reconstruction of a sample, of each epoch.
+    n_iter_ : int
+        Epochs.
     n_features_in_ : int
         Features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -87,6 +89,9 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
 
     It never sees a target and ranks by shared structure: features that say something about the target but nothing about
     each other are not found. Twenty informative and mutually independent columns among 500 of noise stay hidden.
+
+    Where all features have one unit, as pixels do, ``scale=False`` keeps those that hardly ever differ from weighing as
+    much as any: with many epochs they gain otherwise.
 
     A feature that is constant has no part in the network. The published procedure leaves it in, where its weights keep
     their random start and outrank trained ones.
@@ -184,7 +189,7 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"n_features_to_select={self.n_features_to_select} is more than the {d} feature(s) of X")
         varying = np.flatnonzero(X.min(axis=0) < X.max(axis=0))
         self.strength_ = np.zeros(d)
-        self.coefs_, self.loss_curve_ = [], []
+        self.coefs_, self.loss_curve_, self.n_iter_ = [], [], self.max_iter
         if varying.size:
             self.strength_[varying] = self._train(self._standardised(X[:, varying]))
         self.ranking_ = np.empty(d, np.int64)
