@@ -42,7 +42,7 @@ sphinx_gallery_conf = {
     "subsection_order": ExplicitOrder(
         [
             f"examples/{room}"
-            for room in ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp", "lowrank")
+            for room in ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp", "lowrank", "nn")
         ]
     ),
     "within_subsection_order": "ExampleTitleSortKey",

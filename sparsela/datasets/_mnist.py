@@ -124,5 +124,7 @@ def load_idx(path) -> np.ndarray:
     dtype, shape = np.dtype(_IDX_TYPES[raw[2]]), struct.unpack_from(f">{raw[3]}I", raw, 4)
     start, size = 4 + 4 * raw[3], int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if len(raw) != start + size:
-        raise ValueError(f"{path} holds {len(raw) - start} bytes of numbers, its header says {shape} of {dtype.itemsize}")
+        raise ValueError(
+            f"{path} holds {len(raw) - start} bytes of numbers, its header says {shape} of {dtype.itemsize}"
+        )
     return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))

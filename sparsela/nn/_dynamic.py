@@ -65,7 +65,7 @@ class DenseGradient:
             G = self.rows(first, last).ravel()
             low, high = np.searchsorted(excluded, (first * n_in, last * n_in))
             G[excluded[low:high] - first * n_in] = -2
-            better = np.flatnonzero(G > bar)  # of equal scores the earlier stay
+            better = np.flatnonzero(bar < G)  # of equal scores the earlier stay
             keys = np.concatenate([keys, better + first * n_in])
             scores = np.concatenate([scores, G[better]])
             if keys.size >= 2 * m or last == n_out:
@@ -163,8 +163,8 @@ class SET(Topology):
     Notes
     -----
     No gradient of missing weights is needed: an update is O(nnz log nnz). With few epochs new values of full size cost
-    accuracy against a static topology; ``grow_init="zeros"`` is there for that. The published regime is hundreds of
-    epochs.
+    accuracy against a static topology, and far more where the learning rate falls before the updates end: what is grown
+    then stays as it was drawn. Keep ``learning_rate="constant"``; the published regime is hundreds of epochs.
 
     References
     ----------

@@ -570,13 +570,16 @@ class SparseMLPClassifier(ClassifierMixin, _SparseMLP):
     >>> from sklearn.datasets import load_digits
     >>> from sparsela.nn import SparseMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = SparseMLPClassifier((256, 128), density=0.05, learning_rate="cosine", max_iter=20, random_state=0)
-    >>> model = model.fit(X[:1200] / 16, y[:1200])
+    >>> model = SparseMLPClassifier((256, 128), density=0.05, learning_rate_init=0.01, max_iter=20, random_state=0)
+    >>> model = model.set_params(learning_rate="cosine").fit(X[:1200] / 16, y[:1200])
     >>> model.n_connections_, bool(model.score(X[1200:] / 16, y[1200:]) > 0.9)
     (2522, True)
     """
 
-    _parameter_constraints = {**_SparseMLP._parameter_constraints, "class_weight": [dict, StrOptions({"balanced"}), None]}
+    _parameter_constraints = {
+        **_SparseMLP._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
     def __init__(
         self,
@@ -797,8 +800,8 @@ class SparseMLPRegressor(RegressorMixin, _SparseMLP):
     >>> from sklearn.datasets import make_friedman1
     >>> from sparsela.nn import SparseMLPRegressor
     >>> X, y = make_friedman1(2000, noise=0.1, random_state=0)
-    >>> model = SparseMLPRegressor((64, 64), density=0.2, learning_rate="cosine", max_iter=100, random_state=0)
-    >>> bool(model.fit(X[:1500], y[:1500] / 5).score(X[1500:], y[1500:] / 5) > 0.9)
+    >>> model = SparseMLPRegressor((64, 64), density=0.2, learning_rate_init=0.01, max_iter=100, random_state=0)
+    >>> bool(model.set_params(learning_rate="cosine").fit(X[:1500], y[:1500] / 5).score(X[1500:], y[1500:] / 5) > 0.9)
     True
     """
 
@@ -821,7 +824,9 @@ class SparseMLPRegressor(RegressorMixin, _SparseMLP):
         target = np.ascontiguousarray(y.reshape(len(y), -1), X.dtype)
         self.out_activation_ = "identity"
         if not reset and target.shape[1] != self.n_outputs_:
-            raise ValueError(f"y must have {self.n_outputs_} column(s), as in the fit that goes on, got {target.shape[1]}")
+            raise ValueError(
+                f"y must have {self.n_outputs_} column(s), as in the fit that goes on, got {target.shape[1]}"
+            )
         self.n_outputs_ = target.shape[1]
         return _rows(X), y, target, weights
 

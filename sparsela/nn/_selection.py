@@ -88,7 +88,9 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
     the smallest. O(epochs · n_samples · nnz).
 
     It never sees a target and ranks by shared structure: features that say something about the target but nothing about
-    each other are not found. Twenty informative and mutually independent columns among 500 of noise stay hidden.
+    each other are not found. Twenty informative and mutually independent columns among 500 of noise stay hidden. Nor are
+    shared ones where there is nothing to gain from sharing: a network with more hidden units than features copies each
+    feature on its own, and leans on those that no other tells.
 
     Where all features have one unit, as pixels do, ``scale=False`` keeps those that hardly ever differ from weighing as
     much as any: with many epochs they gain otherwise.
@@ -107,11 +109,10 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
     >>> import numpy as np
     >>> from sparsela.nn import QuickSelection
     >>> rng = np.random.default_rng(0)
-    >>> factors = rng.standard_normal((1000, 3))
-    >>> shared = factors @ rng.standard_normal((3, 10)) + 0.3 * rng.standard_normal((1000, 10))
-    >>> X = np.hstack([shared, rng.standard_normal((1000, 30))])
-    >>> model = QuickSelection(10, n_hidden=100, epsilon=4, max_iter=40, random_state=0).fit(X)
-    >>> int(model.get_support()[:10].sum()) >= 9
+    >>> mixtures = rng.standard_normal((1500, 6)) @ rng.standard_normal((6, 60))
+    >>> X = np.hstack([mixtures + 0.3 * rng.standard_normal((1500, 60)), rng.standard_normal((1500, 240))])
+    >>> model = QuickSelection(60, n_hidden=200, max_iter=40, random_state=0).fit(X)
+    >>> int(model.get_support()[:60].sum()) >= 54
     True
     """
 

@@ -60,7 +60,9 @@ class Recorder:
         return [DenseGradient(*(np.hstack(side) for side in zip(*pairs, strict=True))) for pairs in layers]
 
 
-def run_epoch(trainer: Trainer, plan: Plan, X, target, weights, *, step, batch_size, shuffle, history) -> tuple[float, int]:
+def run_epoch(
+    trainer: Trainer, plan: Plan, X, target, weights, *, step, batch_size, shuffle, history
+) -> tuple[float, int]:
     """One pass over the rows of X.
 
     Parameters

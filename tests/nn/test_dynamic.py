@@ -204,7 +204,9 @@ def test_rigl_that_moves_nothing_is_static():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((300, 20)), rng.integers(3, size=300)
     models = [
-        SparseMLPClassifier((30,), density=0.2, topology=t, learning_rate="cosine", max_iter=5, random_state=0).fit(X, y)
+        SparseMLPClassifier((30,), density=0.2, topology=t, learning_rate="cosine", max_iter=5, random_state=0).fit(
+            X, y
+        )
         for t in ("static", RigL(alpha=0, every=2))
     ]
     assert all(np.array_equal(a.data, b.data) for a, b in zip(models[0].coefs_, models[1].coefs_, strict=True))
@@ -277,7 +279,9 @@ def test_one_percent_of_the_weights_reads_digits(mnist):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("density", "static_is", "gain"), [(0.1, 0.939, -0.003), (0.05, 0.934, 0), (0.02, 0.924, 0.004)])
+@pytest.mark.parametrize(
+    ("density", "static_is", "gain"), [(0.1, 0.939, -0.003), (0.05, 0.934, 0), (0.02, 0.924, 0.004)]
+)
 def test_the_table_of_digits(mnist, density, static_is, gain):
     static = np.mean([accuracy(mnist, density, "static", seed) for seed in range(3)])
     rigl = np.mean([accuracy(mnist, density, RigL(every=40), seed) for seed in range(3)])

@@ -318,9 +318,7 @@ def test_condensed_layers_are_the_network(digits):
     np.testing.assert_allclose(layers[-1].forward(A).T, model.decision_function(X[:50]), atol=1e-10)
 
 
-@pytest.mark.parametrize(
-    "data", ["diabetes", pytest.param("friedman", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("data", ["diabetes", pytest.param("friedman", marks=pytest.mark.slow)])
 def test_regression_is_as_good_as_dense(data):
     X, y = load_diabetes(return_X_y=True) if data == "diabetes" else make_friedman1(10_000, noise=1.0, random_state=0)
     X, y = StandardScaler().fit_transform(X), (y - y.mean()) / y.std()

@@ -125,7 +125,9 @@ def test_activations_and_their_derivatives(name, dtype):
 
 def test_srelu_learns_its_lines():
     rng = np.random.default_rng(0)
-    P = np.column_stack([rng.normal(-0.5, 0.1, 5), rng.normal(0.1, 0.1, 5), rng.normal(0.5, 0.1, 5), rng.normal(0, 1, 5)])
+    P = np.column_stack(
+        [rng.normal(-0.5, 0.1, 5), rng.normal(0.1, 0.1, 5), rng.normal(0.5, 0.1, 5), rng.normal(0, 1, 5)]
+    )
     Z, C = rng.standard_normal((5, 16)), rng.standard_normal((5, 16))
     unit = SReLU(P)
 
