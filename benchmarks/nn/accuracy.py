@@ -1,11 +1,11 @@
 """Accuracy of sparse networks on all of MNIST, beside a dense one's.
 
-784-1024-512-10, Erdős–Rényi, Nesterov's momentum 0.9, batch 100, eight epochs, multistep schedule, automatic rate, pixels
-standardised by the mean and deviation of all; 60,000 digits to train, 10,000 to test. The column of answers has the test
-accuracy, which must be within 0.3 points of what these settings are known to give. What is timed is an epoch
-of 10,000 digits, against scikit-learn's dense network of the same widths. The files are not part of the library:
-``SPARSELA_MNIST`` names the folder that holds train-images-idx3-ubyte and its three companions, and without it the cases
-are skipped.
+784-1024-512-10, Erdős–Rényi, Nesterov's momentum 0.9, batch 100, eight epochs, multistep schedule, automatic rate,
+pixels standardised by the mean and deviation of all; 60,000 digits to train, 10,000 to test. The column of answers
+has the test accuracy, which must be within 0.3 points of what these settings are known to give. What is timed is an
+epoch of 10,000 digits, against scikit-learn's dense network of the same widths. The files are not part of the
+library: ``SPARSELA_MNIST`` names the folder that holds train-images-idx3-ubyte and its three companions, and without
+it the cases are skipped.
 """
 
 from __future__ import annotations

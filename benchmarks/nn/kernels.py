@@ -1,11 +1,11 @@
 """Layers against the peers that have one.
 
 float32, batch 128, one thread. The product of a sparse weight matrix against ``torch.nn.functional.linear`` (dense),
-``torch.sparse.mm`` of a CSR tensor and a Numba loop that adds into the output row for each entry; oneMKL and SciPy are in
-the benchmark of the core. The floor is the time in which the BLAS would do as many multiply-adds. Then a layer of
-constant fan-in on one sample, 3072 inputs and 768 outputs at 90 % sparsity: indices of two bytes and no row pointers
-against CSR in SciPy, oneMKL, PyTorch and our own kernel. Then what else is in a step: rows of a batch to columns, and the
-update of the weights in one pass, both against NumPy.
+``torch.sparse.mm`` of a CSR tensor and a Numba loop that adds into the output row for each entry; oneMKL and SciPy
+are in the benchmark of the core. The floor is the time in which the BLAS would do as many multiply-adds. Then a layer
+of constant fan-in on one sample, 3072 inputs and 768 outputs at 90 % sparsity: indices of two bytes and no row
+pointers against CSR in SciPy, oneMKL, PyTorch and our own kernel. Then what else is in a step: rows of a batch to
+columns, and the update of the weights in one pass, both against NumPy.
 """
 
 from __future__ import annotations

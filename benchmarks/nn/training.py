@@ -1,7 +1,7 @@
 """One training step of a sparse network.
 
-3072-1024-512-10, Erdős–Rényi densities, batch 100, float32, Nesterov's momentum, random data of CIFAR-10's size. Ours is
-what a fit repeats for each batch: rows gathered, forward, backward, update. The peers:
+3072-1024-512-10, Erdős–Rényi densities, batch 100, float32, Nesterov's momentum, random data of CIFAR-10's size. Ours
+is what a fit repeats for each batch: rows gathered, forward, backward, update. The peers:
 
 - PyTorch with masks: each weight is multiplied by its mask before the forward pass, SGD with Nesterov's momentum.
 - PyTorch dense: the same without masks, as a measure of what sparsity buys.
@@ -58,8 +58,8 @@ def cases(quick: bool):
         yield Case(name, ours(sizes, percent), sklearn_dense(sizes, X, y), finite, peer("scikit-learn", "dense"),
                    bar=bar.get("sklearn"))  # fmt: skip
     weights = [9_188, 18_376, 36_751, 73_502, 147_005, 294_010]
-    yield Growth("number of weights", weights[:2] if quick else weights,
-                 lambda n: ours(SIZES, 100 * n / sum(a * b for a, b in zip(SIZES[:-1], SIZES[1:], strict=True))))  # fmt: skip
+    places = sum(a * b for a, b in zip(SIZES[:-1], SIZES[1:], strict=True))
+    yield Growth("number of weights", weights[:2] if quick else weights, lambda n: ours(SIZES, 100 * n / places))
 
 
 def peer(package: str, what: str) -> str:

@@ -1,4 +1,4 @@
-"""Handwritten digits: five thousand that ship in another package, and the files of the whole set where a user has it."""
+"""Handwritten digits: five thousand that ship in another package, and the files of the whole set."""
 
 from __future__ import annotations
 

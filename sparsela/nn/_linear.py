@@ -1,4 +1,4 @@
-"""A sparse linear layer: its product, its gradients, a support that can change; and its condensed form for inference."""
+"""A sparse linear layer: its product, its gradients, a support that can change; and a condensed form for inference."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from sparsela._core.config import SPARSE_BACKENDS
 from sparsela._core.random import seed_from
 from sparsela._ext import train
 from sparsela.nn._activations import Activation
-from sparsela.nn._dynamic import SET, smallest_of_each_sign, top
+from sparsela.nn._dynamic import SET, smallest_of_each_sign
+from sparsela.nn._growth import top
 from sparsela.nn._linear import SparseLinear
 from sparsela.nn._mlp import Network, Trainer
 from sparsela.nn._optim import Solver
@@ -87,10 +88,10 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
     reconstruct others, and the strength of feature j is ``Σ_i |W_ij|`` over the weights that survive a last drop of
     the smallest. O(epochs · n_samples · nnz).
 
-    It never sees a target and ranks by shared structure: features that say something about the target but nothing about
-    each other are not found. Twenty informative and mutually independent columns among 500 of noise stay hidden. Nor are
-    shared ones where there is nothing to gain from sharing: a network with more hidden units than features copies each
-    feature on its own, and leans on those that no other tells.
+    It never sees a target and ranks by shared structure: features that say something about the target but nothing
+    about each other are not found. Twenty informative and mutually independent columns among 500 of noise stay
+    hidden. Nor are shared ones where there is nothing to gain from sharing: a network with more hidden units than
+    features copies each feature on its own, and leans on those that no other tells.
 
     Where all features have one unit, as pixels do, ``scale=False`` keeps those that hardly ever differ from weighing as
     much as any: with many epochs they gain otherwise.
@@ -100,8 +101,8 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
 
     References
     ----------
-    Z. Atashgahi, G. Sokar, T. van der Lee, E. Mocanu, D. C. Mocanu, R. Veldhuis, M. Pechenizkiy. Quick and robust feature
-    selection: the strength of energy-efficient sparse training for autoencoders. Machine Learning, 2022. arXiv
+    Z. Atashgahi, G. Sokar, T. van der Lee, E. Mocanu, D. C. Mocanu, R. Veldhuis, M. Pechenizkiy. Quick and robust
+    feature selection: the strength of energy-efficient sparse training for autoencoders. Machine Learning, 2022. arXiv
     2012.00560.
 
     Examples

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsela._core.threads import one_blas_thread
-from sparsela.nn._dynamic import DenseGradient
+from sparsela.nn._growth import DenseGradient
 from sparsela.nn._mlp import Trainer
 from sparsela.nn._optim import Solver, rate_factor
 

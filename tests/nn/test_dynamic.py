@@ -6,7 +6,8 @@ from sklearn.model_selection import train_test_split
 
 from sparsela.datasets import load_mnist_5000
 from sparsela.nn import SET, RigL, SparseLinear, SparseMLPClassifier, SparseMomentum, SRigL
-from sparsela.nn._dynamic import DenseGradient, cosine_count, grow_in_rows, share_out, smallest_of_each_sign, top
+from sparsela.nn._dynamic import cosine_count, smallest_of_each_sign
+from sparsela.nn._growth import DenseGradient, grow_in_rows, share_out, top
 from sparsela.nn._topology import keys_of
 
 SIZES = (120, 90, 70, 11)

@@ -346,7 +346,9 @@ def test_several_targets(digits):
 
 def test_in_a_pipeline_and_a_search(digits):
     X, y = digits[0][:600], digits[1][:600]
-    model = make_pipeline(StandardScaler(), SparseMLPClassifier((30,), learning_rate="cosine", max_iter=10))
+    model = make_pipeline(
+        StandardScaler(), SparseMLPClassifier((30,), learning_rate="cosine", max_iter=10, random_state=0)
+    )
     search = GridSearchCV(model, {"sparsemlpclassifier__density": [0.01, 0.3]}, cv=2).fit(X, y)
     assert search.best_params_["sparsemlpclassifier__density"] == 0.3
 

@@ -55,5 +55,5 @@ ax.set_title(f"Fifty pixels: {scores['QuickSelection'][at]:.2f}; by variance {sc
 ax.legend()
 
 # %%
-# **When not to use it.** It never sees the labels: features that say much about the class and nothing about each other are
-# not found. With labels at hand, a supervised ranking is the better first try.
+# **When not to use it.** It never sees the labels: features that say much about the class and nothing about each
+# other are not found. With labels at hand, a supervised ranking is the better first try.

@@ -65,5 +65,5 @@ ax.set_title(
 ax.legend()
 
 # %%
-# **When not to use it.** Above a density of a tenth a static topology is as good, and simpler. RigL needs the gradient of
-# all weights at each update, in blocks: with few steps between updates that becomes the cost of training.
+# **When not to use it.** Above a density of a tenth a static topology is as good, and simpler. RigL needs the
+# gradient of all weights at each update, in blocks: with few steps between updates that becomes the cost of training.

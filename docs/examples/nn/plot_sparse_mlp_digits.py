@@ -66,5 +66,5 @@ for ax in axes:
     ax.axis("off")
 
 # %%
-# **When not to use it.** A network that fits in the cache when it is dense gains little time below a density of a third:
-# the dense product is one call of the BLAS. With few samples and many epochs to spare, train dense and prune.
+# **When not to use it.** A network that fits in the cache when it is dense gains little time below a density of a
+# third: the dense product is one call of the BLAS. With few samples and many epochs to spare, train dense and prune.
