@@ -346,9 +346,8 @@ def test_several_targets(digits):
 
 def test_in_a_pipeline_and_a_search(digits):
     X, y = digits[0][:600], digits[1][:600]
-    model = make_pipeline(
-        StandardScaler(), SparseMLPClassifier((30,), learning_rate="cosine", max_iter=10, random_state=0)
-    )
+    network = SparseMLPClassifier((30,), learning_rate_init=0.02, learning_rate="cosine", max_iter=10, random_state=0)
+    model = make_pipeline(StandardScaler(), network)
     search = GridSearchCV(model, {"sparsemlpclassifier__density": [0.01, 0.3]}, cv=2).fit(X, y)
     assert search.best_params_["sparsemlpclassifier__density"] == 0.3
 

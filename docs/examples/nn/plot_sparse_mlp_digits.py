@@ -21,9 +21,9 @@ X, y = load_mnist_5000()
 X = (X / 255).astype(np.float32)
 X = (X - X.mean()) / X.std()
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1000, stratify=y, random_state=0)
-common = {"solver": "nesterov", "learning_rate": "multistep", "batch_size": 100, "max_iter": 20, "random_state": 0}
+common = {"solver": "nesterov", "learning_rate": "multistep", "batch_size": 100, "max_iter": 12, "random_state": 0}
 
-densities = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
+densities = [0.003, 0.01, 0.03, 0.1, 0.4, 1.0]
 weights, milliseconds, scores = [], [], {"static": [], "RigL": []}
 for density in densities:
     for name, topology in (("static", "static"), ("RigL", RigL(every=40))):
