@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,8 @@ def _keep_copy(path: Path, X: np.ndarray, y: np.ndarray) -> None:
         np.savez_compressed(half, X=X, y=y)
         half.replace(path)
     except OSError:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink()
 
 
 def load_idx(path) -> np.ndarray:
