@@ -37,7 +37,7 @@ numpydoc_show_class_members = False  # the template lists them
 numpydoc_class_members_toctree = False
 
 # of the gallery, in the order of the guide
-ROOMS = ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp", "lowrank", "matmul")
+ROOMS = ("recovery", "coding", "dictionary", "transforms", "sketch", "phase", "dpp", "lowrank", "matmul", "nn")
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

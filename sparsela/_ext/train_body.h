@@ -106,27 +106,57 @@ REAL SL_NAME(srelu_chain)(REAL *restrict d, const REAL *restrict z, ptrdiff_t n,
     return sum;
 }
 
-/* out[j, r] = rows[r][j] for first <= j < last, 0 for n_rows <= r < width. Blocks of 16 rows: each line of a row that is
- * fetched serves 16 (or 8) rows of out, and what is written lies together. */
+/* A square of LANES x LANES, one vector a row, turned in place: blocks of h lanes change sides, h = LANES / 2 ... 1. */
+#define UPPER(l, h) ((l) & (h) ? LANES + ((l) ^ (h)) : (l))
+#define LOWER(l, h) ((l) & (h) ? LANES + (l) : (l) ^ (h))
+#define SWAP_BLOCKS(h)                                                                                                 \
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & (h)))                                           \
+    {                                                                                                                  \
+        const vec a = q[i], b = q[i | (h)];                                                                            \
+        q[i] = SHUFFLE(a, b, LIST(UPPER, h));                                                                          \
+        q[i | (h)] = SHUFFLE(a, b, LIST(LOWER, h));                                                                    \
+    }
+
+static inline __attribute__((always_inline)) void SL_NAME(square)(
+    const REAL *const *rows, ptrdiff_t j, REAL *out, ptrdiff_t ld)
+{
+    vec q[LANES];
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) q[i] = vec_load(rows[i] + j);
+#if SL_WIDTH >> ITEM_BITS > 8
+    SWAP_BLOCKS(8)
+#endif
+#if SL_WIDTH >> ITEM_BITS > 4
+    SWAP_BLOCKS(4)
+#endif
+#if SL_WIDTH >> ITEM_BITS > 2
+    SWAP_BLOCKS(2)
+#endif
+    SWAP_BLOCKS(1)
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) vec_store(out + i * ld, q[i]);
+}
+
+/* out[j, r] = rows[r][j] for first <= j < last, 0 for n_rows <= r < width: squares, then what is left of each side. */
 void SL_NAME(tile)(const REAL *const *rows, int n_rows, ptrdiff_t first, ptrdiff_t last, REAL *out, ptrdiff_t ld,
                    ptrdiff_t width)
 {
-    enum { B = 16 };
-    for (int r = 0; r < n_rows; r += B) {
-        if (r + B <= n_rows) {
-            for (ptrdiff_t j = first; j < last; j++)
-                for (int e = 0; e < B; e++)
-                    out[j * ld + r + e] = rows[r + e][j];
-        } else {
-            for (ptrdiff_t j = first; j < last; j++)
-                for (int e = r; e < n_rows; e++)
-                    out[j * ld + e] = rows[e][j];
-        }
-    }
-    for (ptrdiff_t j = first; j < last; j++)
+    const int whole = n_rows - n_rows % LANES;
+    ptrdiff_t j = first;
+    for (; j + LANES <= last; j += LANES)
+        for (int r = 0; r < whole; r += LANES)
+            SL_NAME(square)(rows + r, j, out + j * ld + r, ld);
+    for (; j < last; j++)
+        for (int r = 0; r < whole; r++)
+            out[j * ld + r] = rows[r][j];
+    for (j = first; j < last; j++) {
+        for (int r = whole; r < n_rows; r++)
+            out[j * ld + r] = rows[r][j];
         for (ptrdiff_t r = n_rows; r < width; r++)
             out[j * ld + r] = 0;
+    }
 }
 
+#undef UPPER
+#undef LOWER
+#undef SWAP_BLOCKS
 #undef TINY
 #undef FLUSHED

@@ -3,15 +3,18 @@
 
 #define REAL double
 #define TAG f64
+#define ITEM_BITS 3
 #define SQRT sqrt
-#include "simd.h"
+#include "lanes.h"
 #include "train_body.h"
 #undef REAL
 #undef TAG
 #undef SQRT
+#undef ITEM_BITS
 
 #define REAL float
 #define TAG f32
+#define ITEM_BITS 2
 #define SQRT sqrtf
-#include "simd.h"
+#include "lanes.h"
 #include "train_body.h"

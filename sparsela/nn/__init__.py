@@ -1,4 +1,16 @@
-"""Truly sparse multilayer perceptrons: no array of the size of the dense weights exists at any step of training."""
+"""Truly sparse multilayer perceptrons: no array of the size of the dense weights exists at any step of training.
+
+From the inside out:
+
+- :func:`spmm` and :func:`sddmm` multiply; :class:`SparseLinear` is a layer over them, :class:`CondensedLinear` the same
+  for inference.
+- :func:`erk_density` and its kin share weights among layers, :func:`random_topology` draws where they are.
+- :class:`SparseMLPClassifier` and :class:`SparseMLPRegressor` train networks, static or with a topology that moves:
+  :class:`SET`, :class:`RigL`, :class:`SRigL`, :class:`SparseMomentum`.
+- :class:`QuickSelection` selects features by a sparse network that rebuilds its input.
+- :func:`prune`, :func:`prune_n_m` and :func:`net_trim` take weights out of a trained network.
+- :class:`KSparseAutoencoder`, :class:`HierarchicalTopKAutoencoder`, :class:`MatryoshkaAutoencoder` learn sparse codes.
+"""
 
 from sparsela._core.sparse_backend import available_backends, sddmm, spmm
 from sparsela.nn._autoencoders import HierarchicalTopKAutoencoder, KSparseAutoencoder, MatryoshkaAutoencoder
@@ -7,6 +19,7 @@ from sparsela.nn._estimators import SparseMLPClassifier, SparseMLPRegressor
 from sparsela.nn._linear import CondensedLinear, SparseLinear
 from sparsela.nn._net_trim import NetTrimResult, net_trim
 from sparsela.nn._pruning import prune, prune_n_m
+from sparsela.nn._selection import QuickSelection
 from sparsela.nn._topology import (
     allocate_weights,
     balanced_density,
@@ -24,6 +37,7 @@ __all__ = [
     "KSparseAutoencoder",
     "MatryoshkaAutoencoder",
     "NetTrimResult",
+    "QuickSelection",
     "RigL",
     "SRigL",
     "SparseLinear",

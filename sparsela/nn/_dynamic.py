@@ -7,14 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count
-from sparsela._ext import spmm as native
+from sparsela.nn._growth import grow_in_rows, share_out, top
 from sparsela.nn._linear import SparseLinear
 from sparsela.nn._optim import initial_values
 from sparsela.nn._topology import draw_free, keys_of
-
-BLOCK = 64  # rows of the dense gradient that exist at a time
 
 
 class UpdateRecord(NamedTuple):
@@ -24,69 +21,6 @@ class UpdateRecord(NamedTuple):
     n_dropped: int
     n_grown: int
     n_ablated: int = 0
-
-
-class DenseGradient:
-    """The gradient ``dZ Xᵀ`` of all weights of a layer, stored or not: blocks of rows, never the whole.
-
-    Parameters
-    ----------
-    dZ : ndarray of shape (n_out, B)
-        Gradient with respect to the layer's output, of one batch or several side by side.
-    X : ndarray of shape (n_in, B)
-        The layer's input.
-    """
-
-    def __init__(self, dZ: np.ndarray, X: np.ndarray):
-        self.dZ, self.X = dZ, X
-
-    def on_support(self, layer: SparseLinear) -> np.ndarray:
-        """The gradient of the stored weights."""
-        g = np.empty(layer.nnz, self.dZ.dtype)
-        native.sddmm(layer.indptr, layer.indices, self.dZ, self.X, g, effective_n_jobs())
-        return g
-
-    def rows(self, first: int, last: int) -> np.ndarray:
-        """|dZ Xᵀ| of some rows."""
-        G = self.dZ[first:last] @ self.X.T
-        return np.abs(G, out=G)
-
-    def largest(self, m: int, excluded: np.ndarray) -> np.ndarray:
-        """The m positions of the largest |gradient| that are not among `excluded` (ascending); ties to the lowest.
-
-        A running list of candidates is cut back to the best m whenever it has grown to twice that.
-        """
-        n_out, n_in = self.dZ.shape[0], self.X.shape[0]
-        keys, scores, bar = np.zeros(0, np.int64), np.zeros(0, self.dZ.dtype), -1.0
-        if m == 0:
-            return keys
-        for first in range(0, n_out, BLOCK):
-            last = min(n_out, first + BLOCK)
-            G = self.rows(first, last).ravel()
-            low, high = np.searchsorted(excluded, (first * n_in, last * n_in))
-            G[excluded[low:high] - first * n_in] = -2
-            better = np.flatnonzero(G > bar)  # of equal scores the earlier stay
-            keys = np.concatenate([keys, better + first * n_in])
-            scores = np.concatenate([scores, G[better]])
-            if keys.size >= 2 * m or last == n_out:
-                best = top(scores, m)
-                keys, scores = keys[best], scores[best]
-                if keys.size == m:
-                    bar = scores.min()
-        return keys
-
-
-def top(scores: np.ndarray, m: int) -> np.ndarray:
-    """Indices of the m largest scores, ascending; of equal ones the first."""
-    if m >= scores.size:
-        return np.arange(scores.size)
-    if m == 0:
-        return np.zeros(0, np.int64)
-    bar = np.partition(scores, scores.size - m)[scores.size - m]
-    chosen = scores > bar
-    equal = np.flatnonzero(scores == bar)
-    chosen[equal[: m - np.count_nonzero(chosen)]] = True
-    return np.flatnonzero(chosen)
 
 
 def cosine_count(nnz: int, alpha: float, step: int, stop: float) -> int:
@@ -163,8 +97,8 @@ class SET(Topology):
     Notes
     -----
     No gradient of missing weights is needed: an update is O(nnz log nnz). With few epochs new values of full size cost
-    accuracy against a static topology; ``grow_init="zeros"`` is there for that. The published regime is hundreds of
-    epochs.
+    accuracy against a static topology, and far more where the learning rate falls before the updates end: what is grown
+    then stays as it was drawn. Keep ``learning_rate="constant"``; the published regime is hundreds of epochs.
 
     References
     ----------
@@ -177,8 +111,8 @@ class SET(Topology):
     >>> from sklearn.datasets import load_digits
     >>> from sparsela.nn import SET, SparseMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = SparseMLPClassifier(density=0.1, topology=SET(zeta=0.2), max_iter=10, learning_rate="cosine", random_state=0)
-    >>> model = model.fit(X / 16, y)
+    >>> model = SparseMLPClassifier(density=0.1, topology=SET(zeta=0.2), max_iter=10, learning_rate="cosine")
+    >>> model = model.set_params(random_state=0).fit(X / 16, y)
     >>> len(model.topology_)
     9
     """
@@ -250,7 +184,7 @@ class RigL(Topology):
     -----
     Every `every` steps while t < stop · T: n = ⌊nnz (α/2)(1 + cos(π t / (stop T)))⌋ weights of each layer are dropped
     by |w|, and the n positions of largest |∂L/∂W| among all that were not kept are grown at zero, with no velocity.
-    The gradient of a batch is scanned in blocks of 64 rows: O(n_out n_in B) flops at an update, O(64 n_in + nnz) memory.
+    The gradient of a batch is scanned in blocks of 64 rows: O(n_out n_in B) flops an update, O(64 n_in + nnz) memory.
 
     References
     ----------
@@ -262,8 +196,8 @@ class RigL(Topology):
     >>> from sklearn.datasets import load_digits
     >>> from sparsela.nn import RigL, SparseMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = SparseMLPClassifier(density=0.1, topology=RigL(every=20), max_iter=5, learning_rate="cosine", random_state=0)
-    >>> model = model.fit(X / 16, y)
+    >>> model = SparseMLPClassifier(density=0.1, topology=RigL(every=20), max_iter=5, learning_rate="cosine")
+    >>> model = model.set_params(random_state=0).fit(X / 16, y)
     >>> len(model.topology_), model.n_connections_
     (2, 1894)
     """
@@ -326,8 +260,8 @@ class SRigL(Topology):
     >>> from sklearn.datasets import load_digits
     >>> from sparsela.nn import SRigL, SparseMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = SparseMLPClassifier(density=0.1, topology=SRigL(every=20), max_iter=5, learning_rate="cosine", random_state=0)
-    >>> model = model.fit(X / 16, y)
+    >>> model = SparseMLPClassifier(density=0.1, topology=SRigL(every=20), max_iter=5, learning_rate="cosine")
+    >>> model = model.set_params(random_state=0).fit(X / 16, y)
     >>> [type(layer).__name__ for layer in model.condense()]
     ['CondensedLinear', 'CondensedLinear']
     """
@@ -392,21 +326,6 @@ def strongest_in_rows(layer: SparseLinear, among: np.ndarray, k: int) -> np.ndar
     return chosen & among
 
 
-def grow_in_rows(gradient: DenseGradient, kept: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Positions of the wanted[i] largest |gradients| of each row i that are not kept."""
-    n_in, grown = gradient.X.shape[0], []
-    for first in range(0, wanted.size, BLOCK):
-        last = min(wanted.size, first + BLOCK)
-        if not wanted[first:last].any():
-            continue
-        G = gradient.rows(first, last)
-        low, high = np.searchsorted(kept, (first * n_in, last * n_in))
-        G.ravel()[kept[low:high] - first * n_in] = -1
-        for i in np.flatnonzero(wanted[first:last]):
-            grown.append((first + i) * n_in + top(G[i], wanted[first + i]))
-    return np.concatenate(grown) if grown else np.zeros(0, np.int64)
-
-
 class SparseMomentum(Topology):
     """Sparse momentum: weights move between layers, to where the momentum is large.
 
@@ -445,8 +364,8 @@ class SparseMomentum(Topology):
     >>> from sklearn.datasets import load_digits
     >>> from sparsela.nn import SparseMLPClassifier, SparseMomentum
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = SparseMLPClassifier(density=0.1, topology=SparseMomentum(), max_iter=5, learning_rate="cosine", random_state=0)
-    >>> model = model.fit(X / 16, y)
+    >>> model = SparseMLPClassifier(density=0.1, topology=SparseMomentum(), max_iter=5, learning_rate="cosine")
+    >>> model = model.set_params(random_state=0).fit(X / 16, y)
     >>> model.n_connections_
     1894
     """
@@ -489,23 +408,6 @@ class SparseMomentum(Topology):
             layer.exchange(kept, gradient.largest(int(grown[l]), staying))
             records.append(UpdateRecord(l, int(dropped[l]), int(grown[l])))
         return records
-
-
-def share_out(total: int, share: np.ndarray, dropped: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Whole numbers that sum to `total`, near total · share, none above 0.99 of the free places while others have room.
-
-    What a full layer cannot take goes evenly to the others; with all of them full, back to where it was dropped.
-    """
-    cap = np.maximum((0.99 * free).astype(np.int64), np.minimum(free, dropped))
-    grown = np.minimum((total * share).astype(np.int64), cap)
-    while (left := total - int(grown.sum())) > 0:
-        room = np.flatnonzero(grown < cap)
-        if left < room.size:
-            remainder = total * share[room] - grown[room]
-            room = room[np.argsort(-remainder, kind="stable")[:left]]
-        each = max(1, left // room.size)
-        grown[room] += np.minimum(each, cap[room] - grown[room])
-    return grown
 
 
 NAMED = {"set": SET, "rigl": RigL, "srigl": SRigL, "sparse_momentum": SparseMomentum}

@@ -1,4 +1,4 @@
-"""A sparse linear layer: its product, its gradients, a support that can change; and its condensed form for inference."""
+"""A sparse linear layer: its product, its gradients, a support that can change; and a condensed form for inference."""
 
 from __future__ import annotations
 
@@ -414,7 +414,9 @@ class CondensedLinear:
         k = fan[active[0]] if active.size else 0
         if np.any(fan[active] != k):
             counts = np.unique(fan[active])
-            raise ValueError(f"every row of W must have as many entries or none, got rows of {counts[0]} to {counts[-1]}")
+            raise ValueError(
+                f"every row of W must have as many entries or none, got rows of {counts[0]} to {counts[-1]}"
+            )
         parts = (part.reshape(active.size, k) for part in (W.indices, W.data))
         return cls(*parts, active, W.shape[1], W.shape[0], bias)
 

@@ -131,7 +131,7 @@ class Trainer:
         if not total > 0:
             return 0.0  # a batch that does not count
         loss = output_gradient(self.network.output, Z[-1], ids.size, target, weights, total)
-        decay = self.alpha / total
+        decay = self.alpha if solver.decoupled else self.alpha / total
         loss += 0.5 * decay * sum(float(np.dot(layer.data, layer.data)) for layer in layers)
 
         delta = Z[-1]

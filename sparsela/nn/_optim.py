@@ -28,6 +28,8 @@ class Solver:
         μ of momentum and nesterov.
     beta_1, beta_2, epsilon : float
         Of adam.
+    decoupled : bool, default=False
+        Whether decay shrinks the weights themselves, ``w ← (1 − decay) w`` before the step, instead of the gradient.
 
     Notes
     -----
@@ -36,12 +38,13 @@ class Solver:
     become zero: denormal numbers are slow. One pass, O(n), nothing allocated.
     """
 
-    def __init__(self, name, *, momentum=0.9, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    def __init__(self, name, *, momentum=0.9, beta_1=0.9, beta_2=0.999, epsilon=1e-8, decoupled=False):
         self.name = name
         self.momentum = momentum
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.decoupled = decoupled
         self.n_steps = 0
         self.rate = 0.0
 
@@ -60,6 +63,9 @@ class Solver:
     def update(self, w: np.ndarray, g: np.ndarray, state: tuple[np.ndarray, ...], decay: float = 0.0) -> None:
         """Move w by its gradient g, with ``decay · w`` added to it."""
         w, g, n_threads = w.reshape(-1), g.reshape(-1), effective_n_jobs()
+        if self.decoupled and decay:
+            w *= 1 - decay
+            decay = 0.0
         if self.name == "sgd":
             train.sgd(w, g, self.rate, decay, n_threads)
         elif self.name == "adam":

@@ -221,7 +221,9 @@ def allocate_weights(layer_sizes, densities, density) -> np.ndarray:
     remainder = shares - counts
     while (left := total - counts.sum()) != 0:
         able = counts < N if left > 0 else counts > 0
-        order = np.argsort(np.where(able, -np.sign(left) * remainder, np.inf), kind="stable")[: min(abs(left), able.sum())]
+        order = np.argsort(np.where(able, -np.sign(left) * remainder, np.inf), kind="stable")[
+            : min(abs(left), able.sum())
+        ]
         counts[order] += np.sign(left)
         remainder[order] -= np.sign(left)
     while not counts.all():

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsela._core.threads import one_blas_thread
-from sparsela.nn._dynamic import DenseGradient
+from sparsela.nn._growth import DenseGradient
 from sparsela.nn._mlp import Trainer
 from sparsela.nn._optim import Solver, rate_factor
 
@@ -60,7 +60,9 @@ class Recorder:
         return [DenseGradient(*(np.hstack(side) for side in zip(*pairs, strict=True))) for pairs in layers]
 
 
-def run_epoch(trainer: Trainer, plan: Plan, X, target, weights, *, step, batch_size, shuffle, history) -> tuple[float, int]:
+def run_epoch(
+    trainer: Trainer, plan: Plan, X, target, weights, *, step, batch_size, shuffle, history
+) -> tuple[float, int]:
     """One pass over the rows of X.
 
     Parameters
