@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from sparsela.matmul._model import (
 )
 from sparsela.matmul._scheme import BilinearScheme
 
-KEPT_ARENA = 256 << 20  # bytes a thread that are kept from one product to the next
+KEPT_ARENA = 256 << 20  # bytes a thread that are kept from one product to the next; more is kept but lent to the system
+LENDABLE = hasattr(mmap, "MADV_FREE") and hasattr(mmap, "MADV_HUGEPAGE")
 EDGES = ("pad", "peel")
 
 
@@ -155,7 +157,7 @@ class MultiplyPlan:
         executor = self._executor(turned)
         size = executor.workspace(self.n_threads)
         if arena is None or arena.size < size:
-            arena = np.empty(size, np.int8)
+            arena = fresh_arena(size)
         with one_blas_thread():
             self._execute(executor, A, B, target, turned, arena)
         if target is not C:
@@ -341,6 +343,30 @@ def run_once(plan: MultiplyPlan, A: np.ndarray, B: np.ndarray, out: np.ndarray |
     """Run a plan in the scratch memory that this thread keeps from one product to the next."""
     arena, _kept.arena = _kept.arena, None
     C, arena = plan._run(A, B, out, arena)
-    if arena is not None and arena.size <= KEPT_ARENA * plan.n_threads:
+    if arena is not None and (arena.size <= KEPT_ARENA or _lend(arena)):
         _kept.arena = arena
     return C
+
+
+def fresh_arena(size: int) -> np.ndarray:
+    """Scratch memory; where it is large, pages of its own that can be lent."""
+    if size <= KEPT_ARENA or not LENDABLE:
+        return np.empty(size, np.int8)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, np.int8)
+
+
+def _lend(arena: np.ndarray) -> bool:
+    """Leave the pages to the system until they are written to again: it takes them where memory runs short.
+
+    Giving them back and asking for new ones costs as much as all sums of a level.
+    """
+    pages = getattr(arena.base, "obj", arena.base)  # numpy may hold it through a memoryview
+    if not isinstance(pages, mmap.mmap):
+        return False
+    try:
+        pages.madvise(mmap.MADV_FREE)
+    except OSError:
+        return False
+    return True

@@ -29,6 +29,7 @@ def test_a_scheme_that_stands_for_two_levels_counts_as_two():
 def test_memory_is_what_the_plan_says(scheme, shape):
     m, k, n = shape
     A, B, out = np.ones((m, k)), np.ones((k, n)), np.empty((m, n))
+    plan_multiply((m, k), (k, n), scheme=scheme, levels=2, n_jobs=2).run(A, B, out)  # loads what is loaded late
     for levels in (1, 2):
         plan = plan_multiply((m, k), (k, n), scheme=scheme, levels=levels, n_jobs=2)
         workspace = plan.workspace
@@ -132,6 +133,25 @@ def test_a_plan_takes_only_its_own_shapes_and_dtype():
 def test_bad_plans(args, options, error, message):
     with pytest.raises(error, match=message):
         plan_multiply(*args, **options)
+
+
+def test_large_scratch_memory_is_kept_but_lent(monkeypatch):
+    from sparsela.matmul import _plan
+
+    monkeypatch.setattr(_plan, "KEPT_ARENA", 1000)
+    _plan._kept.arena = None
+    rng = np.random.default_rng(0)
+    A, B = (rng.integers(-3, 4, (300, 300)).astype(float) for _ in range(2))
+    seen = []
+    for _ in range(3):
+        np.testing.assert_array_equal(multiply(A, B, scheme="winograd", levels=2), A @ B)
+        seen.append(_plan._kept.arena)
+    assert (seen[0] is not None) == _plan.LENDABLE
+    assert seen[0] is seen[1] is seen[2]
+    monkeypatch.setattr(_plan, "LENDABLE", False)
+    _plan._kept.arena = None
+    np.testing.assert_array_equal(multiply(A, B, scheme="winograd", levels=2), A @ B)
+    assert _plan._kept.arena is None
 
 
 def test_kept_plans_hold_no_memory():
