@@ -24,20 +24,25 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1000, strati
 rules = {"SET": SET(), "RigL": RigL(every=20), "sparse momentum": SparseMomentum()}
 maps, scores = {}, {}
 for name, topology in rules.items():
-    seen = []
+    seen = maps[name] = []
+
+    def look(state, seen=seen):
+        seen.append(np.bincount(state.coefs[0].indices, minlength=784))
+        return state.n_iter == 20
+
     model = SparseMLPClassifier(
         (300, 100),
         density=0.02,
         topology=topology,
         solver="nesterov",
         learning_rate="constant" if name == "SET" else "multistep",  # SET grows weights that must still learn
-        tol=0,
         batch_size=100,
         max_iter=20,
-        callback=lambda state, seen=seen: seen.append(np.bincount(state.coefs[0].indices, minlength=784)) or False,
+        tol=0,
+        callback=look,
         random_state=0,
-    ).fit(X_train, y_train)
-    maps[name], scores[name] = seen, model.score(X_test, y_test)
+    )
+    scores[name] = model.fit(X_train, y_train).score(X_test, y_test)
 
 epochs = [1, 3, 8, 20]
 figure, axes = plt.subplots(3, 4, figsize=(10, 7.6), layout="constrained")
