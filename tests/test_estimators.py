@@ -21,7 +21,14 @@ from sparsela.dictionary import (
 )
 from sparsela.dpp import DPPFeatureSelector, DPPLandmarks, KernelDPP
 from sparsela.lowrank import MatrixCompletion, RobustPCA, SingularValueThresholding, UpdatableTruncatedSVD
-from sparsela.nn import QuickSelection, SparseMLPClassifier, SparseMLPRegressor
+from sparsela.nn import (
+    HierarchicalTopKAutoencoder,
+    KSparseAutoencoder,
+    MatryoshkaAutoencoder,
+    QuickSelection,
+    SparseMLPClassifier,
+    SparseMLPRegressor,
+)
 from sparsela.phase import SparsePhaseRetrieval
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
 from sparsela.sketch import (
@@ -88,6 +95,9 @@ ESTIMATORS = [
     SparseMLPClassifier(max_iter=100, learning_rate_init=0.01),
     SparseMLPRegressor(max_iter=100),
     QuickSelection(n_hidden=20, max_iter=5),
+    KSparseAutoencoder(8, n_nonzero_coefs=3, max_iter=5),
+    HierarchicalTopKAutoencoder(8, n_nonzero_coefs=3, max_iter=5),
+    MatryoshkaAutoencoder(8, n_nonzero_coefs=3, max_iter=5),
     SingularValueThresholding(),
 ]
 
