@@ -345,6 +345,8 @@ def calibrate(
     rng = np.random.default_rng(0)
     data = rng.standard_normal(2 * SIZES[-1] ** 2).astype(dtype)
     flops = 8.0 if dtype.kind == "c" else 2.0
+    # Out of the cache, yet with blocks that are written through it, as those of inner levels are.
+    far_order = int((1.4 * nominal.cache / dtype.itemsize) ** 0.5) // 16 * 16
 
     def product(m: int, k: int, n: int) -> Callable[[], Any]:
         # Inside the recursion operands are not in the near caches: take others at every call.
@@ -375,14 +377,14 @@ def calibrate(
             seconds = fastest(product(1024, low, 1024), budget * 0.03)
             thin.append(min(1.0, flops * 1024 * low * 1024 / seconds / model.rate(1024, low, 1024)))
         near = _pace(dtype, 768 if dtype.itemsize <= 8 else 512, 1, budget * 0.05)
-        far = _pace(dtype, 3072 if dtype.itemsize <= 8 else 2048, 1, budget * 0.1)
+        far = _pace(dtype, far_order, 1, budget * 0.1)
     blas_speedup = stream_speedup = 1.0
     if threads > 1:
         n = SIZES[-1] if flops * SIZES[-1] ** 3 / rates[-1] < budget * 0.1 else 768
         big = product(n, n, n)
         with one_blas_thread():
             alone = fastest(big, budget * 0.1, 2)  # by the wall, as what it is compared with
-            stream_speedup = _pace(dtype, 3072 if dtype.itemsize <= 8 else 2048, threads, budget * 0.1) / far
+            stream_speedup = _pace(dtype, far_order, threads, budget * 0.1) / far
         blas_speedup = alone / fastest(big, budget * 0.1, threads)
     fields = {"rates": tuple(rates), "thin": tuple(thin), "near": near, "far": far, "n_threads": threads}
     fields |= {"blas_speedup": max(1.0, blas_speedup), "stream_speedup": max(1.0, stream_speedup), "measured": True}
@@ -411,6 +413,6 @@ def _pace(dtype: np.dtype, n: int, threads: int, seconds: float) -> float:
     from sparsela.matmul._planner import plan_multiply
 
     plan = plan_multiply((n, n), (n, n), dtype, scheme="winograd", levels=1, n_jobs=threads)
-    A = np.ones((n, n), dtype)
-    time_of = fastest(plan._sums_alone(A, A, np.empty((n, n), dtype)), seconds, threads)
+    operands = (np.ones((n, n), dtype) for _ in range(3))
+    time_of = fastest(plan._sums_alone(*operands), seconds, threads)
     return dtype.itemsize * (n / 2) ** 2 * sum(plan.streams[0]) / time_of
