@@ -177,11 +177,7 @@ def _most_levels(model: MachineModel, shape: tuple[int, int, int], scheme: Bilin
         return 0
     leaf = MEASURED_LEAF if model.measured else LEAST_LEAF
     by_leaf = min(
-        (
-            int(log2(max(1, size / LEAST_LEAF)) / log2(by))
-            for size, by in zip(shape, scheme.shape, strict=True)
-            if by > 1
-        ),
+        (int(log2(max(1, size / leaf)) / log2(by)) for size, by in zip(shape, scheme.shape, strict=True) if by > 1),
         default=0,
     )
     if model.measured:
