@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import cycle
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -344,11 +345,19 @@ def calibrate(
     rng = np.random.default_rng(0)
     data = rng.standard_normal(2 * SIZES[-1] ** 2).astype(dtype)
     flops = 8.0 if dtype.kind == "c" else 2.0
+    # Out of the cache, yet with blocks that are written through it, as those of inner levels are.
+    far_order = int((1.4 * nominal.cache / dtype.itemsize) ** 0.5) // 16 * 16
 
     def product(m: int, k: int, n: int) -> Callable[[], Any]:
-        A, B = data[: m * k].reshape(m, k), data[-k * n :].reshape(k, n)
+        # Inside the recursion operands are not in the near caches: take others at every call.
+        where = cycle(range(0, data.size - max(m * k, k * n) + 1, max(64, data.size // 17)))
         C = np.empty((m, n), dtype)
-        return lambda: np.matmul(A, B, out=C)
+
+        def call() -> None:
+            i, j = next(where), next(where)
+            np.matmul(data[i : i + m * k].reshape(m, k), data[j : j + k * n].reshape(k, n), out=C)
+
+        return call
 
     with one_blas_thread():
         rates: list[float] = []
@@ -358,6 +367,8 @@ def calibrate(
                 rates.append(rates[-1])  # no time for it: as the one before
             else:
                 rates.append(flops * n**3 / fastest(product(n, n, n), budget * share))
+        # A larger product is no slower, whatever disturbed its measurement: no plan is credited with that.
+        rates = np.maximum.accumulate(rates).tolist()
         model = MachineModel(
             **{**asdict(nominal), "rates": tuple(rates), "thin": (1.0,) * 3, "n_threads": threads, "measured": True}
         )
@@ -365,16 +376,16 @@ def calibrate(
         for low in THIN:
             seconds = fastest(product(1024, low, 1024), budget * 0.03)
             thin.append(min(1.0, flops * 1024 * low * 1024 / seconds / model.rate(1024, low, 1024)))
-        near = _pace(dtype, 512 if dtype.itemsize <= 8 else 384, 1, budget * 0.05)
-        far = _pace(dtype, 3072 if dtype.itemsize <= 8 else 2048, 1, budget * 0.1)
+        near = _pace(dtype, 768 if dtype.itemsize <= 8 else 512, 1, budget * 0.05)
+        far = _pace(dtype, far_order, 1, budget * 0.1)
     blas_speedup = stream_speedup = 1.0
     if threads > 1:
         n = SIZES[-1] if flops * SIZES[-1] ** 3 / rates[-1] < budget * 0.1 else 768
         big = product(n, n, n)
         with one_blas_thread():
-            alone = fastest(big, budget * 0.1)
-            stream_speedup = _pace(dtype, 3072 if dtype.itemsize <= 8 else 2048, threads, budget * 0.1) / far
-        blas_speedup = alone / fastest(big, budget * 0.1)
+            alone = fastest(big, budget * 0.1, 2)  # by the wall, as what it is compared with
+            stream_speedup = _pace(dtype, far_order, threads, budget * 0.1) / far
+        blas_speedup = alone / fastest(big, budget * 0.1, threads)
     fields = {"rates": tuple(rates), "thin": tuple(thin), "near": near, "far": far, "n_threads": threads}
     fields |= {"blas_speedup": max(1.0, blas_speedup), "stream_speedup": max(1.0, stream_speedup), "measured": True}
     model = MachineModel(**{**asdict(nominal), **fields})
@@ -383,15 +394,16 @@ def calibrate(
     return model
 
 
-def fastest(call: Callable[[], Any], seconds: float) -> float:
-    """The least time of a call repeated for about `seconds`, at least twice."""
+def fastest(call: Callable[[], Any], seconds: float, threads: int = 1) -> float:
+    """The least time of a call repeated for about `seconds`, at least twice; CPU time where it is one thread's."""
+    clock = time.process_time if threads == 1 else time.perf_counter
     call()
     best, end = np.inf, time.perf_counter() + seconds
     rounds = 0
     while rounds < 2 or time.perf_counter() < end:
-        start = time.perf_counter()
+        start = clock()
         call()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, clock() - start)
         rounds += 1
     return best
 
@@ -401,6 +413,6 @@ def _pace(dtype: np.dtype, n: int, threads: int, seconds: float) -> float:
     from sparsela.matmul._planner import plan_multiply
 
     plan = plan_multiply((n, n), (n, n), dtype, scheme="winograd", levels=1, n_jobs=threads)
-    A = np.ones((n, n), dtype)
-    time_of = fastest(plan._sums_alone(A, A, np.empty((n, n), dtype)), seconds)
+    operands = (np.ones((n, n), dtype) for _ in range(3))
+    time_of = fastest(plan._sums_alone(*operands), seconds, threads)
     return dtype.itemsize * (n / 2) ** 2 * sum(plan.streams[0]) / time_of

@@ -11,7 +11,6 @@ import numpy as np
 
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count, check_dtype, check_positive
-from sparsela.matmul._catalogue import list_schemes
 from sparsela.matmul._errors import bound_of
 from sparsela.matmul._model import CAUTIOUS, LEAST_LEAF, MIN_GAIN, MachineModel, as_model, current_model
 from sparsela.matmul._plan import EDGES, MultiplyPlan
@@ -19,6 +18,7 @@ from sparsela.matmul._scheme import BilinearScheme
 from sparsela.matmul._schemes import check_levels, one, resolve
 
 MOST_LEVELS = 4
+MEASURED_LEAF = 384  # below, the rate of BLAS in a loop says little about its rate between sums
 INT_MAX = 2**31 - 1
 
 
@@ -129,7 +129,7 @@ def _choose(shape, dtype, scheme, levels, threads, accuracy, model, edges="pad",
     if automatic and listed:
         candidates = [resolve(scheme, len(scheme))]
     elif automatic:
-        schemes = _candidates(model, accuracy) if scheme == "auto" else (one(scheme),)
+        schemes = _candidates(accuracy) if scheme == "auto" else (one(scheme),)
         candidates = [(x,) * depth for x in schemes for depth in range(1, _most_levels(model, shape, x, threads) + 1)]
     else:
         name = "winograd" if isinstance(scheme, str) and scheme == "auto" else scheme
@@ -164,17 +164,9 @@ def _choose(shape, dtype, scheme, levels, threads, accuracy, model, edges="pad",
 _chosen = lru_cache(maxsize=512)(_choose)
 
 
-def _candidates(model: MachineModel, accuracy: float | None) -> tuple[BilinearScheme, ...]:
-    base = (one("winograd"), one("strassen")) if accuracy is not None else (one("winograd"),)
-    if not model.measured:
-        return base
-    others = [x for x in list_schemes() if max(x.shape) <= 3 and x.shape != (2, 2, 2)]
-    turned = {}
-    for x in others:
-        for shape in {(x.shape[i], x.shape[j], x.shape[3 - i - j]) for i in range(3) for j in range(3) if i != j}:
-            if shape not in turned or x.rank < turned[shape].rank:
-                turned[shape] = x.permute(shape)
-    return base + tuple(turned.values())
+def _candidates(accuracy: float | None) -> tuple[BilinearScheme, ...]:
+    # Those whose sums have loops of their own, which is what a calibration measures: other schemes are by name.
+    return (one("winograd"), one("strassen")) if accuracy is not None else (one("winograd"),)
 
 
 def _most_levels(model: MachineModel, shape: tuple[int, int, int], scheme: BilinearScheme, threads: int) -> int:
@@ -183,16 +175,13 @@ def _most_levels(model: MachineModel, shape: tuple[int, int, int], scheme: Bilin
     halvings = log2(np.prod(scheme.shape)) / 3  # that one level stands for
     if not halvings:
         return 0
+    leaf = MEASURED_LEAF if model.measured else LEAST_LEAF
     by_leaf = min(
-        (
-            int(log2(max(1, size / LEAST_LEAF)) / log2(by))
-            for size, by in zip(shape, scheme.shape, strict=True)
-            if by > 1
-        ),
+        (int(log2(max(1, size / leaf)) / log2(by)) for size, by in zip(shape, scheme.shape, strict=True) if by > 1),
         default=0,
     )
     if model.measured:
-        return min(MOST_LEVELS, by_leaf + 1)
+        return min(MOST_LEVELS, by_leaf)
     allowed = sum(middle >= bar for bar in CAUTIOUS[min(threads, 2)])
     return min(int(allowed / halvings + 1e-9), by_leaf) if least else 0
 
