@@ -58,6 +58,21 @@ PER_ESTIMATOR_CHECK_PARAMS[SparseEmbedding] = {
     )
 }
 
+# These checks set n_components=1, and an autoencoder cannot use three units of one.
+for autoencoder in (KSparseAutoencoder, HierarchicalTopKAutoencoder, MatryoshkaAutoencoder):
+    PER_ESTIMATOR_CHECK_PARAMS[autoencoder] = {
+        f"check_{name}": {"n_nonzero_coefs": 1}
+        for name in (
+            "dont_overwrite_parameters",
+            "dict_unchanged",
+            "fit2d_predict1d",
+            "methods_subset_invariance",
+            "methods_sample_order_invariance",
+            "fit2d_1sample",
+            "fit2d_1feature",
+        )
+    }
+
 ESTIMATORS = [
     SparseCoder(np.random.RandomState(0).normal(size=(5, 3))),
     PredictiveSparseDecomposition(max_iter=3),

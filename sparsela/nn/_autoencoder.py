@@ -46,6 +46,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         "random_state": ["random_state"],
     }
 
+    def _prepare(self) -> None:
+        """Look at the subclass's own parameters, before a fit begins."""
+
     def _read(self, code: nested.Code, k: int) -> tuple[nested.Code, np.ndarray | None]:
         """The code in the order in which it is read, and the weights of its readings; None: read once, as a whole."""
         return code, None
@@ -116,6 +119,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return X if reset else X.astype(self.components_.dtype, copy=False)
 
     def _begin(self, X, n_steps: int) -> None:
+        self._prepare()
         self._rng = np.random.default_rng(seed_from(self.random_state))
         D = self._rng.standard_normal((self.n_components, X.shape[1])).astype(X.dtype)
         D /= np.linalg.norm(D, axis=1, keepdims=True)

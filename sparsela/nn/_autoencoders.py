@@ -278,11 +278,9 @@ class HierarchicalTopKAutoencoder(SparseAutoencoder):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _validated(self, X, *, reset):
-        X = super()._validated(X, reset=reset)
+    def _prepare(self):
         k = self.n_nonzero_coefs
         self._budgets = np.arange(1, k + 1) if isinstance(self.budgets, str) else ascending(self.budgets, "budgets", k)
-        return X
 
     def _read(self, code, k):
         n_samples = len(code.indptr) - 1
@@ -423,8 +421,7 @@ class MatryoshkaAutoencoder(SparseAutoencoder):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _validated(self, X, *, reset):
-        X = super()._validated(X, reset=reset)
+    def _prepare(self):
         H = self.n_components
         if self.prefixes is None:
             self.prefixes_ = np.unique([max(1, H // part) for part in (16, 8, 4, 2, 1)])
@@ -440,7 +437,6 @@ class MatryoshkaAutoencoder(SparseAutoencoder):
                 f"prefix_weights must be positive, one a prefix ({len(self.prefixes_)}), got {self.prefix_weights!r}"
             )
         self._weights = weights / weights.sum()
-        return X
 
     def _read(self, code, k):
         dtype = code.values.dtype
