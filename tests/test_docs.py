@@ -16,7 +16,7 @@ import sparsela
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 EXAMPLES = sorted(DOCS.glob("examples/*/plot_*.py"))
-ROOMS = [
+ROOMS = (
     "coding",
     "datasets",
     "dictionary",
@@ -28,7 +28,7 @@ ROOMS = [
     "recovery",
     "sketch",
     "transforms",
-]
+)
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not part of what is installed")
 

@@ -14,7 +14,7 @@
 
 from sparsela.matmul._catalogue import get_scheme, list_schemes
 from sparsela.matmul._errors import error_bound, measure_error
-from sparsela.matmul._faults import FaultTolerantProduct, UndecodableError, multiply_fault_tolerant
+from sparsela.matmul._faults import FaultTolerantProduct, UndecodableError
 from sparsela.matmul._files import load_scheme, save_scheme
 from sparsela.matmul._model import MachineModel, calibrate, set_model
 from sparsela.matmul._multiply import multiply
@@ -25,6 +25,7 @@ from sparsela.matmul._reduce import reduce_additions
 from sparsela.matmul._relations import find_check_relations, find_parity_products
 from sparsela.matmul._scheme import BilinearScheme
 from sparsela.matmul._search import search_scheme
+from sparsela.matmul._workers import multiply_fault_tolerant
 
 __all__ = [
     "AdditionProgram",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from math import comb
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 
-from sparsela._core.threads import effective_n_jobs
-from sparsela._core.validation import check_count, check_matrix
+from sparsela._core.validation import check_count
 from sparsela.matmul import _relations as relations
 from sparsela.matmul._catalogue import get_scheme
 from sparsela.matmul._relations import Node
 from sparsela.matmul._scheme import BilinearScheme
+from sparsela.matmul._tasks import NodeTask, check_operands
 
 ENUMERABLE = 24  # nodes up to which all sets of losses are counted
 LOCAL_TERMS = 8  # of the relations that local repair uses
@@ -185,7 +183,7 @@ class FaultTolerantProduct:
         """
         from sparsela._ext.loss_sets import may_lose, peel  # Numba: not at import
 
-        places = np.array(self._places(lost), np.int64)
+        places = np.array(self.places(lost), np.int64)
         if method == "local":
             if self.n_nodes + len(self.targets) > 62:
                 raise ValueError(f"method 'local' takes up to {62 - len(self.targets)} nodes, got {self.n_nodes}")
@@ -219,7 +217,7 @@ class FaultTolerantProduct:
         UndecodableError
             If they do not determine C.
         """
-        places = self._places(lost)
+        places = self.places(lost)
         if not self.decodable(places):
             raise UndecodableError([self.nodes[i].name for i in places])
         left = np.setdiff1d(np.arange(self.n_nodes), places)
@@ -262,7 +260,7 @@ class FaultTolerantProduct:
             One a node, in their order; each forms its sums of blocks and returns their product. Their pickles hold the
             two sums, not A and B.
         """
-        A, B = _operands(A, B)
+        A, B = check_operands(A, B)
         return [NodeTask(A, B, node.u, node.v, self.shape) for node in self.nodes]
 
     def decode(self, results: Mapping[int | str, np.ndarray], *, shape: tuple[int, int] | None = None) -> np.ndarray:
@@ -285,7 +283,7 @@ class FaultTolerantProduct:
         UndecodableError
             If they do not determine C.
         """
-        there = self._places(results)
+        there = self.places(results)
         lost = sorted(set(range(self.n_nodes)) - set(there))
         D = self.decoder(lost)
         blocks = [block for _, block in sorted(zip(there, results.values(), strict=True), key=lambda pair: pair[0])]
@@ -307,7 +305,8 @@ class FaultTolerantProduct:
                     inside += C.dtype.type(float(weight)) * block[: inside.shape[0], : inside.shape[1]]
         return C
 
-    def _places(self, nodes: Sequence[int | str]) -> list[int]:
+    def places(self, nodes: Sequence[int | str]) -> list[int]:
+        """Indices of nodes that are named or numbered, each once."""
         if isinstance(nodes, (str, int)):
             raise TypeError(f"nodes must be a sequence of indices or names, got {nodes!r}")
         names = {node.name: i for i, node in enumerate(self.nodes)}
@@ -322,167 +321,6 @@ class FaultTolerantProduct:
         if len(set(places)) < len(places):
             raise ValueError(f"each node may be named once, got {list(nodes)}")
         return places
-
-
-class NodeTask:
-    """One node at work: two sums of blocks, and their product."""
-
-    def __init__(self, A, B, u, v, shape):
-        self._given = (A, B, u, v, shape)
-
-    def __call__(self) -> np.ndarray:
-        left, right = self._sums()
-        return left @ right
-
-    def _sums(self) -> tuple[np.ndarray, np.ndarray]:
-        if len(self._given) == 2:
-            return self._given
-        A, B, u, v, (m, k, n) = self._given
-        return _block_sum(A, u, (m, k)), _block_sum(B, v, (k, n))
-
-    def __getstate__(self) -> dict:
-        return {"_given": self._sums()}
-
-    def __setstate__(self, state: dict) -> None:
-        self.__dict__.update(state)
-
-
-def _block_sum(X: np.ndarray, weights: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Σ weights · blocks of X; blocks at the end may be shorter, what they miss counts as zero."""
-    p, q = (-(-size // parts) for size, parts in zip(X.shape, grid, strict=True))
-    total = np.zeros((p, q), X.dtype)
-    for index in np.flatnonzero(weights):
-        i, j = divmod(int(index), grid[1])
-        block = X[i * p : (i + 1) * p, j * q : (j + 1) * q]
-        inside = total[: block.shape[0], : block.shape[1]]
-        if abs(weights[index]) == 1:
-            (np.add if weights[index] > 0 else np.subtract)(inside, block, out=inside)
-        else:
-            inside += X.dtype.type(weights[index]) * block
-    return total
-
-
-def multiply_fault_tolerant(
-    A: Any,
-    B: Any,
-    plan: FaultTolerantProduct | None = None,
-    *,
-    executor: Executor | None = None,
-    timeout: float | None = None,
-    lost: Sequence[int | str] = (),
-) -> np.ndarray:
-    """Multiply two matrices on workers of which some fail or are late.
-
-    Parameters
-    ----------
-    A : array of shape (rows, inner)
-        Left factor; float32 and complex stay.
-    B : array of shape (inner, columns)
-        Right factor.
-    plan : FaultTolerantProduct or None, default=None
-        Which products to compute; None is the default one, 16 nodes of which any two may be lost.
-    executor : concurrent.futures.Executor or None, default=None
-        Where tasks run, one a node; None is as many threads as the library may take.
-    timeout : float or None, default=None
-        Seconds after which nodes that have not answered count as lost; None waits.
-    lost : sequence of int or str, default=()
-        Nodes that are not run: failures to order.
-
-    Returns
-    -------
-    ndarray of shape (rows, columns)
-        ``A B``, as soon as the answers that are there determine it; tasks that have not begun are cancelled.
-
-    Raises
-    ------
-    UndecodableError
-        If too many nodes were lost: named in `lost`, late, or because they raised.
-    ValueError
-        If sizes do not match, entries are not finite, or a node is not known.
-
-    See Also
-    --------
-    FaultTolerantProduct : Which losses a plan survives, and with what probability.
-    multiply : Fast, on one machine.
-
-    Notes
-    -----
-    Each node of a 2 × 2 scheme multiplies matrices of half the size: 16 of them are twice the work of the classical
-    product, where three copies of it would be three times. The error grows with the entries of the decoder, a few units
-    at most.
-
-    References
-    ----------
-    S. Güney, S. Arslan. Fault-Tolerant Strassen-Like Matrix Multiplication. 2022. arXiv 2210.04441.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sparsela.matmul import multiply_fault_tolerant
-    >>> A = np.arange(12.0).reshape(3, 4)
-    >>> C = multiply_fault_tolerant(A, A.T, lost=["S1", "W7"])
-    >>> bool(np.abs(C - A @ A.T).max() < 1e-10)
-    True
-    """
-    A, B = _operands(A, B)
-    plan = _default() if plan is None else plan
-    if not isinstance(plan, FaultTolerantProduct):
-        raise TypeError(f"plan must be a FaultTolerantProduct, got {type(plan).__name__}")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout must be positive, got {timeout!r}")
-    missing = set(plan._places(lost))
-    _refuse(plan, missing)
-    own = ThreadPoolExecutor(effective_n_jobs()) if executor is None else None
-    pool = own or executor
-    futures = {pool.submit(task): i for i, task in enumerate(plan.submit(A, B)) if i not in missing}
-    try:
-        results = _first_answers(plan, futures, missing, timeout)
-    finally:
-        for future in futures:
-            future.cancel()
-        if own:
-            own.shutdown(wait=False, cancel_futures=True)
-    return plan.decode(results, shape=(A.shape[0], B.shape[1]))
-
-
-def _first_answers(plan, futures, missing, timeout) -> dict[int, np.ndarray]:
-    """Answers of nodes until they suffice."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    results, waiting = {}, set(futures)
-    while True:
-        late = {futures[future] for future in waiting}
-        if plan.decodable(sorted(missing | late)):
-            return results
-        _refuse(plan, missing)
-        done, waiting = wait(
-            waiting,
-            timeout=None if deadline is None else max(0.0, deadline - time.monotonic()),
-            return_when=FIRST_COMPLETED,
-        )
-        if not done:
-            _refuse(plan, missing | late)
-        for future in done:
-            if future.cancelled() or future.exception() is not None:
-                missing.add(futures[future])
-            else:
-                results[futures[future]] = future.result()
-
-
-def _refuse(plan: FaultTolerantProduct, lost: set[int]) -> None:
-    if not plan.decodable(sorted(lost)):
-        raise UndecodableError([plan.nodes[i].name for i in sorted(lost)])
-
-
-@cache
-def _default() -> FaultTolerantProduct:
-    return FaultTolerantProduct()
-
-
-def _operands(A, B) -> tuple[np.ndarray, np.ndarray]:
-    A, B = check_matrix(A, "A", allow_complex=True), check_matrix(B, "B", allow_complex=True)
-    if A.shape[1] != B.shape[0]:
-        raise ValueError(f"A must have as many columns as B has rows, got shapes {A.shape} and {B.shape}")
-    return A, B
 
 
 def _schemes(schemes) -> list[BilinearScheme]:

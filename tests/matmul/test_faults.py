@@ -142,7 +142,7 @@ def test_the_decoder_is_exact_and_small(sixteen):
     assert np.abs(sixteen.decoder()).sum() <= 12  # Strassen's own weights, or fewer
     for lost in ([0, 8], ["S3", "W5"], [1, 5, 9]):
         D = sixteen.decoder(lost)
-        left = np.setdiff1d(np.arange(16), sixteen._places(lost))
+        left = np.setdiff1d(np.arange(16), sixteen.places(lost))
         assert (D @ P[left] == sixteen.targets).all()
         assert np.abs(D).max() <= 2
 
