@@ -183,8 +183,9 @@ class RigL(Topology):
     Notes
     -----
     Every `every` steps while t < stop · T: n = ⌊nnz (α/2)(1 + cos(π t / (stop T)))⌋ weights of each layer are dropped
-    by |w|, and the n positions of largest |∂L/∂W| among all that were not kept are grown at zero, with no velocity.
-    The gradient of a batch is scanned in blocks of 64 rows: O(n_out n_in B) flops an update, O(64 n_in + nnz) memory.
+    by magnitude, and the n positions of largest ``|∂L/∂W|`` among all that were not kept are grown at zero, with no
+    velocity. The gradient of a batch is scanned in blocks of 64 rows: O(n_out n_in B) flops an update, O(64 n_in + nnz)
+    memory.
 
     References
     ----------
@@ -245,10 +246,10 @@ class SRigL(Topology):
 
     Notes
     -----
-    Salient are the nnz − n largest |w| and the n largest |gradients| of a layer, n as in RigL. Outputs with fewer than
-    max(1, ⌊min_salient k⌋) of them are ablated, never in the last layer and never below ⌈nnz / n_in⌉ outputs; the
+    Salient are the nnz − n largest weights and the n largest gradients of a layer, n as in RigL. Outputs with fewer
+    than max(1, ⌊min_salient k⌋) of them are ablated, never in the last layer and never below ⌈nnz / n_in⌉ outputs; the
     others get k′ = ⌊nnz / n_active⌋ inputs each: their strongest kept weights (ties to the lower index), then those of
-    largest |gradient|. nnz is that of the first support, so that what a floor takes away can come back.
+    largest gradient. nnz is that of the first support, so that what a floor takes away can come back.
 
     References
     ----------
@@ -346,10 +347,10 @@ class SparseMomentum(Topology):
 
     Notes
     -----
-    c_l is the mean |momentum| of the weights of layer l over the sum of all layers'. Each layer drops ⌈p nnz_l⌉ of its
-    smallest |w|, and what all have dropped is shared out by c_l, at most 0.99 of a layer's free places each, and what
-    does not fit evenly among the others; in a layer the places of largest |momentum| grow, at zero. A layer over 80 %
-    dense that would grow drops at most its sparsity.
+    c_l is the mean size of the momentum of the weights of layer l over the sum of all layers'. Each layer drops
+    ⌈p nnz_l⌉ of its smallest weights, and what all have dropped is shared out by c_l, at most 0.99 of a layer's free
+    places each, and what does not fit evenly among the others; in a layer the places of largest momentum grow, at zero.
+    A layer over 80 % dense that would grow drops at most its sparsity.
 
     The paper keeps the momentum of every weight, stored or not. Here it is the sum of the gradients of the last
     `window` batches, taken in blocks of rows: O(window · B (n_in + n_out)) memory, nothing of the dense size.

@@ -65,7 +65,7 @@ ATTRIBUTES = """coefs_ : list of csc_array of shape (n_in, n_out)
         Of each layer.
     density_ : float
         Fraction of the weights that exist.
-    layer_densities_ : ndarray of shape (n_layers_ - 1,)
+    layer_densities_ : ndarray of shape (n_layers − 1,)
         Of each layer.
     n_connections_ : int
         Number of weights.
@@ -91,5 +91,5 @@ ATTRIBUTES = """coefs_ : list of csc_array of shape (n_in, n_out)
         t_l, a_l, t_r, a_r of the units of each "srelu" layer.
     n_features_in_ : int
         Inputs.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X had them."""

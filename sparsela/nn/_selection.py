@@ -62,9 +62,9 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    strength_ : ndarray of shape (n_features_in_,)
+    strength_ : ndarray of shape (n_features,)
         Sum of the magnitudes of a feature's weights; 0 for a feature that is constant.
-    ranking_ : ndarray of shape (n_features_in_,)
+    ranking_ : ndarray of shape (n_features,)
         1 for the strongest feature, and so on; ties to the lower index.
     coefs_ : list of csc_array
         Encoder (n_varying, n_hidden) and decoder (n_hidden, n_varying) over the features that vary.
@@ -74,7 +74,7 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
         Epochs.
     n_features_in_ : int
         Features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X had them.
 
     See Also
