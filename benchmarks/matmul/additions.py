@@ -5,8 +5,9 @@ one round of 64 runs a factor on one thread: greedy intersections against greedy
 The last column has the additions that the default strategy finds with a patience of six rounds, the sums of A, of B and
 of the products apart, and the published count for the same factors. Every program is expanded and compared with its
 factor.
-``python -m benchmarks.matmul.additions SECONDS`` prints the whole table for a longer search: all files again and again
-with new seeds and both strategies, until the time is over.
+``python -m benchmarks.matmul.additions SECONDS [FOLDER]`` prints the whole table for a longer search: all files again
+and again with new seeds and both strategies, until the time is over. What is below the published count is saved in the
+folder with its programs, and read back from there, which verifies both.
 """
 
 import json
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks._pairs import Case
-from sparsela.matmul import BilinearScheme, reduce_additions
+from sparsela.matmul import BilinearScheme, load_scheme, reduce_additions, save_scheme
 
 LARGEST_TIMED = 100  # rank up to which a round of greedy potential takes seconds rather than minutes
 
@@ -64,7 +65,7 @@ def verdict(ours: int, theirs: int) -> str:
     return "lower" if ours < theirs else "equal" if ours == theirs else "higher"
 
 
-def main(seconds: float) -> None:
+def main(seconds: float, folder: str | None = None) -> None:
     """The table after a search of so many seconds of CPU in all."""
     best = {}
     seed = 0
@@ -85,10 +86,14 @@ def main(seconds: float) -> None:
         assert scheme.with_programs(ours.programs).additions == ours.additions
         word = verdict(ours.additions, count)
         outcome[word] += 1
+        if word == "lower" and folder is not None:
+            path = Path(folder) / f"{scheme.name.split('_')[0]}_r{scheme.rank}_a{ours.additions}.json"
+            save_scheme(ours, path)
+            assert load_scheme(path).additions == ours.additions
         u, v, w = (program.additions for program in ours.programs)
         print(f"{scheme.name:24} published {count:4}  ours {ours.additions:4} = {u} + {v} + {w}  {word}")
     print(f"{seed} passes, {time.process_time() - began:.0f} s of CPU: {outcome}")
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0, *sys.argv[2:3])
