@@ -261,7 +261,8 @@ class SCAD(Penalty):
 
     def _value(self, s, alpha):
         g = self.gamma
-        middle = (2 * g * alpha * s - s**2 - alpha**2) / (2 * (g - 1))
+        inside = np.minimum(s, g * alpha)  # where the parabola holds
+        middle = (2 * g * alpha * inside - inside**2 - alpha**2) / (2 * (g - 1))
         return float(np.where(s <= alpha, alpha * s, np.where(s <= g * alpha, middle, alpha**2 * (g + 1) / 2)).sum())
 
     def _prox(self, z, step, alpha, out):

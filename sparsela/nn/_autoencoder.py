@@ -15,6 +15,7 @@ from sparsela._core.config import SPARSE_BACKENDS
 from sparsela._core.progress import iterate
 from sparsela._core.random import seed_from
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
+from sparsela._core.validation import check_indices
 from sparsela.nn import _nested as nested
 from sparsela.nn._optim import SOLVERS, Solver
 
@@ -108,6 +109,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self
 
     def _validated(self, X, *, reset: bool):
+        check_indices(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
         if self.n_nonzero_coefs > self.n_components:
             raise ValueError(

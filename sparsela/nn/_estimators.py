@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from sparsela._core.validation import check_indices
 from sparsela.nn._base import SparseMLP, rows_of
 from sparsela.nn._parameters import ATTRIBUTES, MORE_PARAMETERS, PARAMETERS
 
@@ -160,6 +161,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         return self._partial_fit(X, y, sample_weight)
 
     def _validated(self, X, y, sample_weight, *, reset, relabel):
+        check_indices(X, "X")
         X, y = validate_data(
             self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), reset=reset
         )
@@ -293,6 +295,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
     """
 
     def _validated(self, X, y, sample_weight, *, reset, relabel):
+        check_indices(X, "X")
         X, y = validate_data(
             self,
             X,

@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sparsela._core.progress import State, iterate
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 
 SCOPES = ("layer", "neuron")
 ACTIVATIONS = ("relu", "identity")
@@ -311,6 +311,7 @@ def _data(X, Y, activation):
     """X (dense or CSR) and Y of one dtype, after their checks."""
     if sp.issparse(Y):
         raise TypeError(f"Y must be dense, got {type(Y).__name__}")
+    check_indices(X, "X")
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
     X = sp.csr_array(X) if sp.issparse(X) else X
     Y = np.ascontiguousarray(check_matrix(Y, "Y"), X.dtype)

@@ -1,1 +1,1 @@
-"""Fuzzing of every public name with arrays that no example in a manual shows; ``python -m tests.hostile N`` runs longer."""
+"""Fuzzing of every public name with arrays that no example in a manual shows; ``make fuzz`` runs longer."""

@@ -1,4 +1,7 @@
-"""``python -m tests.hostile [N] [NAME ...]``: every case once, then N drawn at random; prints calls and findings."""
+"""``python -m hostile [N] [NAME ...]`` in the folder tests: every case once, then N at random.
+
+Prints the findings as they come, then the number of calls.
+"""
 
 import faulthandler
 import sys

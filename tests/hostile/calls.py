@@ -15,7 +15,8 @@ from sparsela.recovery import prox
 from sparsela.transforms import proj
 
 ROOMS = (
-    "coding", "datasets", "dictionary", "dpp", "lowrank", "matmul", "nn", "phase", "recovery", "recovery.prox", "sketch",
+    "coding", "datasets", "dictionary", "dpp", "lowrank", "matmul", "nn", "phase", "recovery",
+    "recovery.prox", "sketch",
     "transforms", "transforms.proj",
 )  # fmt: skip
 
@@ -346,8 +347,7 @@ TABLE = {
     ),
     # matmul
     "matmul.AdditionProgram": by(
-        lambda n, X: matmul.AdditionProgram(n, [(1, 0, 1, 1), (1, 3, 1, 2)], [[(1, 3)], [(1, 4)]]).evaluate(X),
-        n=3, X=BLOCKS[:3],
+        lambda n: matmul.AdditionProgram(n, [(1, 0, 1, 1), (1, 3, 1, 2)], [[(1, 3)], [(1, 4)]]).expand(), n=3
     ),
     "matmul.BilinearScheme": by(
         lambda u, v, w: matmul.BilinearScheme(u, v, w, (2, 2, 2)).verify(), u=SCHEME.u, v=SCHEME.v, w=SCHEME.w
@@ -450,7 +450,9 @@ TABLE = {
     "nn.MatryoshkaAutoencoder": _learner(nn.MatryoshkaAutoencoder, n_components=4, n_nonzero_coefs=2, max_iter=2),
     # phase
     "phase.SparsePhaseRetrieval": by(
-        lambda A, y, n_nonzero_coefs: phase.SparsePhaseRetrieval(n_nonzero_coefs, n_init=2, random_state=0).fit(A, y).coef_,
+        lambda A, y, n_nonzero_coefs: (
+            phase.SparsePhaseRetrieval(n_nonzero_coefs, n_init=2, random_state=0).fit(A, y).coef_
+        ),
         **PHASE,
     ),
     "phase.align_phase": of(phase.align_phase, x=x, z=-x),
@@ -588,7 +590,8 @@ TABLE = {
     "transforms.hadamard_operator": by(lambda n: transforms.hadamard_operator(n), n=8, slow=True),
     "transforms.fixed_support_factorization": by(
         lambda A, left, right: transforms.fixed_support_factorization(A, left, right).operator,
-        A=rng.standard_normal((4, 4)), left=np.kron(np.eye(2), np.ones((2, 1))), right=np.kron(np.eye(2), np.ones((1, 2))),
+        A=rng.standard_normal((4, 4)), left=np.kron(np.eye(2), np.ones((2, 1))),
+        right=np.kron(np.eye(2), np.ones((1, 2))),
     ),
     "transforms.flat_block_butterfly_mask": of(
         transforms.flat_block_butterfly_mask, m=8, n=8, fixed={"block_size": 2, "n_factors": 1}
@@ -621,7 +624,8 @@ TABLE = {
         f"transforms.proj.{name}": by(_projected(getattr(proj, name)), z=BLOCKS, k=2)
         for name in ("sp", "splin", "spcol", "splincol", "skperm", "sptriu", "sptril", "spsymm")
     },
-    **{f"transforms.proj.{name}": by(_projected(getattr(proj, name)), z=BLOCKS, s=1.0) for name in ("normcol", "normlin")},
+    **{f"transforms.proj.{name}": by(_projected(getattr(proj, name)), z=BLOCKS, s=1.0)
+       for name in ("normcol", "normlin")},
     **{
         f"transforms.proj.{name}": by(_projected(getattr(proj, name)), z=BLOCKS)
         for name in ("identity", "circ", "toeplitz", "hankel")

@@ -161,7 +161,9 @@ def _index(kind):
 def _unsorted(A):
     """The rows of a CSR array with their entries in falling order."""
     A = sp.csr_array(A)
-    order = np.concatenate([np.arange(stop - 1, start - 1, -1) for start, stop in zip(A.indptr, A.indptr[1:])])
+    order = np.concatenate(
+        [np.arange(stop - 1, start - 1, -1) for start, stop in zip(A.indptr[:-1], A.indptr[1:], strict=True)]
+    )
     B = sp.csr_array((A.data[order], A.indices[order], A.indptr), A.shape)
     B.has_sorted_indices = False
     return B
@@ -183,8 +185,12 @@ def _frozen(A):
 def _explicit_zeros(A):
     A = sp.csr_array(A)
     return sp.csr_array(
-        (np.ones(A.shape).ravel() * A.toarray().ravel(), np.tile(np.arange(A.shape[1]), A.shape[0]),
-         np.arange(A.shape[0] + 1) * A.shape[1]), A.shape
+        (
+            np.ones(A.shape).ravel() * A.toarray().ravel(),
+            np.tile(np.arange(A.shape[1]), A.shape[0]),
+            np.arange(A.shape[0] + 1) * A.shape[1],
+        ),
+        A.shape,
     )
 
 
