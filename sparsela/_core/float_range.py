@@ -63,6 +63,10 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, np.ndarray]]:
         for parameter, inner in value.get_params(deep=False).items():
             yield from _numbers(parameter, inner)
         return
+    if hasattr(value, "__dataclass_fields__"):
+        for field in value.__dataclass_fields__:
+            yield from _numbers(f"{name}.{field}", getattr(value, field))
+        return
     if isinstance(value, (list, tuple)) and value and not isinstance(value[0], (int, float)):
         for i, inner in enumerate(value):
             yield from _numbers(f"{name}[{i}]", inner)

@@ -16,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import State, iterate
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -70,6 +71,7 @@ class NetTrimResult(Result):
     history: dict[str, np.ndarray] | None = None
 
 
+@in_float_range
 def net_trim(
     X: Any,
     Y: Any,

@@ -185,7 +185,7 @@ def prune_n_m(
     if axis not in (0, 1):
         raise ValueError(f"axis must be 0 or 1, got {axis!r}")
     (layer,) = _layers([W], "W")
-    n, m = check_count(n, "n"), check_count(m, "m")
+    n, m = check_count(n, "n"), check_count(m, "m", high=2**31 - 1)
     if n > m:
         raise ValueError(f"n must be at most m, got n={n} and m={m}")
     fixed = _tiles(tiles, dense_fraction, layer.shape, m, axis)

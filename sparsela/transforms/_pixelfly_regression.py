@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 from sparsela.transforms._alternate import alternate
 from sparsela.transforms._operator import FactorizedOperator
@@ -17,6 +18,7 @@ from sparsela.transforms._pixelfly import PixelflyResult, SparsePlusLowRank
 from sparsela.transforms._subspace import truncated_svd
 
 
+@in_float_range
 def pixelfly_regression(
     X: Any,
     Y: Any,

@@ -4,6 +4,7 @@ Prints the findings as they come, then the number of calls.
 """
 
 import faulthandler
+import resource
 import sys
 import time
 from collections import Counter
@@ -14,12 +15,16 @@ from .calls import TABLE
 from .harness import SECONDS, cases, trial
 from .versions import LAYOUTS, SPARSE, VALUES
 
+MEMORY = 12 << 30
+
 
 def main(arguments: list[str]) -> int:
     n_random = int(arguments[0]) if arguments and arguments[0].isdigit() else 0
     wanted = [name for name in arguments if not name.isdigit() and name[0] != "-"]
     kinds = {False} if "--sound" in arguments else {True} if "--broken" in arguments else {False, True}
     names = [name for name in TABLE if not wanted or any(part in name for part in wanted)]
+    # a size past all memory is to end in a MemoryError
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
     counts, findings, start = Counter(), [], time.perf_counter()
 
     def one(name, *case):

@@ -594,7 +594,7 @@ TABLE = {
         right=np.kron(np.eye(2), np.ones((1, 2))),
     ),
     "transforms.flat_block_butterfly_mask": of(
-        transforms.flat_block_butterfly_mask, m=8, n=8, fixed={"block_size": 2, "n_factors": 1}
+        transforms.flat_block_butterfly_mask, m=8, n=8, slow=True, fixed={"block_size": 2, "n_factors": 1}
     ),
     "transforms.fwht": of(transforms.fwht, X=rng.standard_normal((5, 8)), axis=1),
     "transforms.next_pow2": of(transforms.next_pow2, n=9),
