@@ -131,7 +131,7 @@ def extensions() -> list[Extension]:
         )
         ext.wide_sources = [str(EXT / c) for c in wide]
         modules.append(ext)
-    built = cythonize(modules, compiler_directives=DIRECTIVES, nthreads=min(4, os.cpu_count() or 1))
+    built = cythonize(modules, compiler_directives=DIRECTIVES, force=SANITIZE, nthreads=min(4, os.cpu_count() or 1))
     for ext, wide in zip(built, MODULES.values(), strict=True):
         ext.wide_sources = [str(EXT / c) for c in wide]  # cythonize makes new objects
         if X86:
