@@ -16,7 +16,9 @@ import sparsela
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 EXAMPLES = sorted(DOCS.glob("examples/*/plot_*.py"))
-ROOMS = ("coding", "datasets", "dictionary", "dpp", "lowrank", "matmul", "nn", "phase", "recovery", "sketch", "transforms")
+ROOMS = (
+    "coding", "datasets", "dictionary", "dpp", "lowrank", "matmul", "nn", "phase", "recovery", "sketch", "transforms",
+)  # fmt: skip
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not part of what is installed")
 

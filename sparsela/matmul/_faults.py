@@ -83,8 +83,8 @@ class FaultTolerantProduct:
     -----
     A product ``(u·vec A)(v·vec B)`` is the vector u ⊗ v. A set of lost nodes can be decoded iff the span of the
     others holds every entry of C. It is judged from the relations, which repair what a decoder misses, by elimination
-    modulo primes of 31 bits, two of which must agree, and depth first, since all subsets of a set that
-    may be lost may be. Strassen's and Winograd's products together cost 14 instead of 7, and only 2 of 91 pairs may not be lost; two
+    modulo primes of 31 bits, two of which must agree, and depth first, since all subsets of a set that may be lost may
+    be. Strassen's and Winograd's products together cost 14 instead of 7, and only 2 of 91 pairs may not be lost; two
     parities more repair those, so 16 nodes do what three copies of one scheme do with 21 [1]_.
 
     References

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.config import SPARSE_BACKENDS
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.random import seed_from
 from sparsela._core.validation import check_indices
@@ -131,6 +132,7 @@ class SparseMLP(BaseEstimator):
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y, sample_weight=None):
         """Train a network.
 
@@ -157,6 +159,7 @@ class SparseMLP(BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def partial_fit(self, X, y, sample_weight=None):
         """Go once over some samples; learning rate and topology go on where they were.
 
