@@ -344,6 +344,8 @@ def _niht(A, y, k, x0, target, run: Course, *, c, kappa) -> Outcome:
             step = (new - x)[moved]
             image = A.apply_support(moved, step)
             far, long = np.vdot(step, step).real, np.vdot(image, image).real
+            if not np.isfinite(long):  # no shorter step would end the search
+                raise OverflowError("the squared step of niht is no finite number")
             if np.array_equal(T, S) or mu * long <= (1 - c) * far:
                 break
             mu /= kappa * (1 - c)
