@@ -47,6 +47,8 @@ LONG_RUNS = {
     "nested autoencoder": "MatryoshkaAutoencoder(256, max_iter=10**6, tol=0).fit(X)",
     "quick selection": "QuickSelection(8, max_iter=10**6).fit(X)",
     "net trim": "net_trim(X, np.abs(X[:, :40]), tol=1e-3, max_iter=10**7, atol=0, rtol=0)",
+    "net trim, by neurons": "net_trim(X, np.abs(rng.randn(60_000, 400)), tol=1e-3, max_iter=10**7, atol=0, rtol=0, "
+    "scope='neuron')",
     "kernel dpp": "[KernelDPP(gamma=0.1, expected_size=50).fit(X[:20_000]).sample() for _ in range(1000)]",
     "robust pca": "robust_pca(X[:3000] @ rng.randn(64, 800), max_iter=10**6, tol=1e-300)",
     "completion": "complete(np.where(rng.rand(3000, 800) < 0.2, 1 + rng.rand(3000, 800), np.nan), 20, "

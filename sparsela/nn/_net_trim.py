@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -299,13 +300,20 @@ def _within(Z, Y, omega, epsilon, norm):
 def _by_neurons(problem, Y, tol, start, max_iter, n_threads):
     """Each neuron within its own budget: U, whether all converged, most steps."""
 
+    interrupted = Event()
+
     def block(j):
         target = np.ascontiguousarray(Y[:, j : j + BLOCK])
-        steps = iterate(max_iter, "net_trim")
+        steps = iterate(max_iter, "net_trim", callback=lambda state: interrupted.is_set())
         return problem.solve(target, tol * np.linalg.norm(target, axis=0), start[:, j : j + BLOCK], steps)
 
     with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
-        U, converged, states = zip(*pool.map(block, range(0, Y.shape[1], BLOCK)), strict=True)
+        try:
+            U, converged, states = zip(*pool.map(block, range(0, Y.shape[1], BLOCK)), strict=True)
+        except BaseException:  # Ctrl-C reaches this thread alone, and the pool waits for the others
+            interrupted.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return np.hstack(U), all(converged), max(state.n_iter for state in states)
 
 

@@ -61,7 +61,7 @@ def trial(name: str, argument: str, change: str, layout: str) -> str | None:
         hostile = SCALARS[change] if layout == "scalar" else JUNK[change] if layout == "junk" else None
         if layout == "broken":
             hostile = BROKEN[change](_dense(value))
-        return _judge(call, argument, hostile, None)
+        return judge(call, argument, hostile, None)
     dense = _dense(value)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -69,24 +69,25 @@ def trial(name: str, argument: str, change: str, layout: str) -> str | None:
     if layout in SPARSE:
         with suppress(ValueError, TypeError):
             sparse = SPARSE[layout](changed)
-            return _judge(call, argument, sparse, sp.csr_array(changed))
+            return judge(call, argument, sparse, sp.csr_array(changed))
         return None
     if sp.issparse(value) and changed.ndim == 2 and layout == "plain" and change not in ("long double", "float16"):
-        return _judge(call, argument, sp.csr_array(changed), None)
+        return judge(call, argument, sp.csr_array(changed), None)
     if layout == "matrix" and changed.ndim != 2:
         return None
     hostile = LAYOUTS[layout](changed)
     if layout == "plain" or (layout == "zero strides" and name.split(".")[0] in TIES):
-        return _judge(call, argument, hostile, None)
+        return judge(call, argument, hostile, None)
     plain = hostile.copy() if layout == "zero strides" else changed.copy()
-    return _judge(call, argument, hostile, None if layout == "masked" else plain)
+    return judge(call, argument, hostile, None if layout == "masked" else plain)
 
 
 def _dense(value):
     return value.toarray() if sp.issparse(value) else value
 
 
-def _judge(call, argument, hostile, plain) -> str | None:
+def judge(call, argument, hostile, plain) -> str | None:
+    """The verdict on one call; `plain` is what must give the same answer, if anything must."""
     before = _bits(hostile)
     others = {name: _bits(value) for name, value in call.arguments.items() if name != argument}
     answer, complaint = _run(call, argument, hostile)

@@ -17,7 +17,7 @@ STRASSEN = {"scheme": "strassen", "levels": 1, "n_jobs": 1}
 PLAN = matmul.plan_multiply((8, 12), (12, 3), **STRASSEN)
 W, OPERATOR = sp.csr_array(WEIGHTS), transforms.hadamard_operator(8)
 LAYER = nn.SparseLinear(6, 5, density=0.5, dtype=np.float64, random_state=0)
-DRAWN = {kind: sketch.SketchOperator(kind, 4, 12, random_state=0) for kind in ("countsketch", "srht", "fast_jl")}
+DRAWN = {kind: sketch.SketchOperator(kind, 4, 12, random_state=0) for kind in ("countsketch", "srht", "gaussian")}
 
 CALLS = {
     "omp of many": lambda: coding.batch_omp(X, ATOMS, n_nonzero_coefs=2, n_jobs=1),
@@ -35,7 +35,7 @@ CALLS = {
     "factors": lambda: OPERATOR @ np.ones(8),
     "countsketch": lambda: DRAWN["countsketch"].apply(A),
     "srht": lambda: DRAWN["srht"].apply(A),
-    "fast jl": lambda: DRAWN["fast_jl"].apply(A),
+    "gaussian": lambda: DRAWN["gaussian"].apply(A),
     "hash": lambda: sketch.uniform_hash(np.arange(6), seed=3),
     "svd update": lambda: lowrank.singular_value_threshold(LOW, 0.5),
 }
