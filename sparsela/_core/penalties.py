@@ -13,6 +13,7 @@ import numpy as np
 
 from sparsela._core import prox as _prox
 from sparsela._core.elementwise import numbers
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_positive
 
 __all__ = [
@@ -42,6 +43,7 @@ class Penalty:
 
     is_convex = False
 
+    @in_float_range
     def value(self, x: Any, alpha: float = 1.0) -> float:
         """The penalty of x with weight alpha."""
         x = numbers(x)

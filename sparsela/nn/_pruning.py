@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.random import seed_from, uniform_hash
-from sparsela._core.validation import check_count, check_finite
+from sparsela._core.validation import check_count, check_finite, check_indices
 
 SCOPES = ("global", "layer", "row")
 METHODS = ("magnitude", "random")
@@ -244,6 +244,7 @@ def _layers(coefs: Any, name: str = "coefs") -> list[sp.csr_array]:
     layers = []
     for l, W in enumerate(coefs):
         label = name if name != "coefs" else f"coefs[{l}]"
+        check_indices(W, name)
         W = W if sp.issparse(W) else np.asarray(W)
         if W.ndim != 2 or 0 in W.shape:
             raise ValueError(f"{label} must be 2-D and not empty, got shape {W.shape}")

@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sparsela._core.float_range import in_float_range
 from sparsela._core.random import bucket_hash, seed_from, sign_hash
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count, check_indices
@@ -94,7 +93,6 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.coef0 = coef0
         self.random_state = random_state
 
-    @in_float_range
     def fit(self, X, y=None):
         """Draw the hashes for as many features as X has.
 
@@ -119,7 +117,6 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ]
         return self
 
-    @in_float_range
     def transform(self, X):
         """Sketch the p-fold tensor product of each sample.
 

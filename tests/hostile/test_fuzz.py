@@ -19,12 +19,12 @@ def test_every_public_name_is_fuzzed():
 
 
 @pytest.mark.parametrize("name", FUZZED)
-def test_one_in_twelve_of_all_cases(name):
+def test_one_in_thirty_of_all_cases(name):
     """`make fuzz` runs them all; here a share that differs from name to name."""
     findings = [
         (*case, verdict)
         for i, case in enumerate(cases(name))
-        if (i + crc32(name.encode())) % 12 == 0 and (verdict := trial(name, *case))
+        if (i + crc32(name.encode())) % 30 == 0 and (verdict := trial(name, *case))
     ]
     assert not findings
 
@@ -44,7 +44,7 @@ def hostile_cases(draw, room: str):
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("datasets",)])
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_and_layouts_together(room, data):
     case = data.draw(hostile_cases(room))
