@@ -244,7 +244,7 @@ def _layers(coefs: Any, name: str = "coefs") -> list[sp.csr_array]:
     layers = []
     for l, W in enumerate(coefs):
         label = name if name != "coefs" else f"coefs[{l}]"
-        check_indices(W, name)
+        check_indices(W, label)
         W = W if sp.issparse(W) else np.asarray(W)
         if W.ndim != 2 or 0 in W.shape:
             raise ValueError(f"{label} must be 2-D and not empty, got shape {W.shape}")

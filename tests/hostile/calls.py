@@ -176,8 +176,10 @@ def _config(value):
 
 
 def _config_set(value):
-    with config_context():
+    try:
         set_config(n_jobs=value)
+    finally:
+        set_config(n_jobs=None)
     return 0
 
 

@@ -18,7 +18,14 @@ from .versions import BROKEN, JUNK, LAYOUTS, SCALARS, SPARSE, VALUES
 
 REFUSALS = (ValueError, TypeError, MemoryError, FileNotFoundError, ImportError)
 # what the library says in words of its own; a RuntimeWarning comes from inside NumPy
-SAID = (UserWarning, ConvergenceWarning, DataConversionWarning, DataDimensionalityWarning, RankWarning)
+SAID = (
+    PendingDeprecationWarning,
+    UserWarning,
+    ConvergenceWarning,
+    DataConversionWarning,
+    DataDimensionalityWarning,
+    RankWarning,
+)
 TIES = ("recovery", "phase", "transforms")  # equal rows have many answers, and rounding chooses between them
 SECONDS = 60  # the first call of a dtype may compile
 
@@ -75,7 +82,9 @@ def trial(name: str, argument: str, change: str, layout: str) -> str | None:
         return judge(call, argument, sp.csr_array(changed), None)
     if layout == "matrix" and changed.ndim != 2:
         return None
-    hostile = LAYOUTS[layout](changed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # of numpy.matrix
+        hostile = LAYOUTS[layout](changed)
     if layout == "plain" or (layout == "zero strides" and name.split(".")[0] in TIES):
         return judge(call, argument, hostile, None)
     plain = hostile.copy() if layout == "zero strides" else changed.copy()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import sparsela
 from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, recovery, sketch, transforms
 from sparsela.recovery import prox
 
@@ -23,6 +24,12 @@ def test_levels_have_an_end(levels):
         matmul.error_bound("strassen", levels, (8, 8, 8))
     with pytest.raises(ValueError, match="levels must be between 0 and 40"):
         matmul.multiply(A, A.T, scheme="strassen", levels=levels)
+
+
+def test_threads_have_an_end():
+    """Every later call ended in an OverflowError."""
+    with pytest.raises(ValueError, match="n_jobs must be at most"):
+        sparsela.set_config(n_jobs=2**70)
 
 
 def test_inputs_of_a_program_have_an_end():
