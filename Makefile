@@ -1,4 +1,4 @@
-# make demo | test | test-all | docs | bench | lint | clean. Each sets up .venv when it is missing or stale.
+# make demo | test | test-all | docs | bench | lint | fuzz | sanitize | clean. Each sets up .venv when it is missing or stale.
 PYTHON ?= python3
 CC ?= cc
 PY := .venv/bin/python
@@ -8,7 +8,7 @@ EXTRAS := mkl,test,docs,lint
 # Peers that are measured, never needed: some have no wheel for the newest Python.
 PEERS := bench
 
-.PHONY: demo test test-all doctest docs bench lint clean tools
+.PHONY: demo test test-all doctest docs bench lint fuzz sanitize clean tools
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -33,6 +33,30 @@ lint: .venv/installed
 	$(PY) -m ruff check .
 	$(PY) -c "from importlinter.cli import lint_imports_command as run; run()"
 
+# Every hostile case of every public name, then N drawn at random.
+N ?= 2000
+fuzz: .venv/installed
+	cd tests && ../$(PY) -m hostile $(N)
+
+# The kernels under the address and undefined-behaviour sanitizers, with every index checked, in a tree of its own.
+SAFE := build/sanitize
+KERNEL_TESTS := core/test_cholesky.py core/test_sparse_backend.py core/test_topk.py core/test_random.py \
+	coding/test_omp.py coding/test_lasso.py transforms/test_fwht.py transforms/test_operator_kernel.py \
+	transforms/test_butterfly_kernels.py nn/test_training_kernels.py nn/test_sparse_linear.py matmul/test_sums.py \
+	matmul/test_multiply.py sketch/test_sketch_operator.py lowrank/test_completion.py lowrank/test_updatable_kernels.py \
+	dpp/test_dpp.py dictionary/test_probabilistic.py dictionary/test_alternating.py
+sanitize: .venv/installed
+	@test -e "$$($(CC) -print-file-name=libasan.so)" || { echo "make sanitize needs the address sanitizer of $(CC): libasan.so was not found" >&2; exit 1; }
+	mkdir -p $(SAFE)
+	cp -r pyproject.toml setup.py README.md sparsela tests $(SAFE)
+	rm -f $(SAFE)/sparsela/_ext/*.so
+	cd $(SAFE) && SPARSELA_SANITIZE=1 CC="$(CC)" $(CURDIR)/$(PY) setup.py -q build_ext --inplace --force
+	rm -f $(SAFE)/report.*
+	cd $(SAFE) && LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
+		ASAN_OPTIONS=detect_leaks=0:log_path=report.address UBSAN_OPTIONS=print_stacktrace=1:log_path=report.undefined \
+		$(CURDIR)/$(PY) -m pytest -q -p no:cacheprovider --hypothesis-profile=ci -m "not slow" $(addprefix tests/,$(KERNEL_TESTS))
+	@! cat $(SAFE)/report.* 2> /dev/null
+
 clean:
 	rm -rf .venv build dist *.egg-info docs/_build docs/auto_examples docs/api/generated
 	find sparsela -name '*.so' -delete
@@ -51,7 +75,7 @@ $(PY): | tools
 	"$(PYTHON)" -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/installed: $(SOURCES) | tools $(PY)
-	$(PY) -m pip install --quiet "setuptools>=70" "cython>=3.1" "numpy>=2.0" "scipy>=1.13" wheel
+	$(PY) -m pip install --quiet "setuptools>=77" "cython>=3.1" "numpy>=2.0" "scipy>=1.13" wheel
 	CC="$(CC)" $(PY) -m pip install --quiet --no-build-isolation -e ".[$(EXTRAS)]"
 	touch $@
 

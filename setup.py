@@ -4,7 +4,8 @@ A kernel that lives on vector registers is one C source, ``_ext/<name>_kernel.c`
 below and linked into the Cython module that calls it; ``_ext/dispatch.h`` picks a width once, at import.
 
 Environment: ``SPARSELA_MARCH=native`` tunes the baseline for this processor (the result runs on no older one);
-``SPARSELA_JOBS`` caps the number of compiler processes.
+``SPARSELA_JOBS`` caps the number of compiler processes; ``SPARSELA_SANITIZE=1`` builds for ``make sanitize``: every
+read and write looked at by the address and undefined-behaviour sanitizers, every Cython index checked.
 """
 
 import os
@@ -52,9 +53,14 @@ WIDTHS = {16: []} | ({32: ["-march=x86-64-v3"], 64: ["-march=x86-64-v4", "-mpref
 KERNEL_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fassociative-math", "-fno-signed-zeros"]
 FLAGS = ["-O3", "-fno-math-errno"]
 
+SANITIZE = os.environ.get("SPARSELA_SANITIZE") == "1"
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"] if SANITIZE else []
+if SANITIZE:
+    FLAGS[0] = KERNEL_FLAGS[0] = "-O1"
+
 DIRECTIVES = {
     "language_level": 3,
-    "boundscheck": False,
+    "boundscheck": SANITIZE,  # wraparound stays off, so that a negative index is out of bounds too
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
@@ -85,12 +91,12 @@ class BuildKernels(build_ext):
             sys.exit(f"sparsela: no C compiler: '{compiler[0]}' was not found; install gcc or clang, or set CC.")
         openmp = openmp_flags(compiler)
         march = os.environ.get("SPARSELA_MARCH")
-        base = [*FLAGS, *([f"-march={march}"] if march else [])]
+        base = [*FLAGS, *SANITIZERS, *([f"-march={march}"] if march else [])]
         if not openmp:
             print("sparsela: this compiler has no OpenMP; building for a single thread, with the same answers.")
         for ext in self.extensions:
             ext.extra_compile_args = [*base, *openmp]
-            ext.extra_link_args = openmp
+            ext.extra_link_args = [*openmp, *SANITIZERS[:1]]
             ext.define_macros.append(("SL_FLAGS", f'"{" ".join(ext.extra_compile_args)}"'))
         self.parallel = int(os.environ.get("SPARSELA_JOBS", os.cpu_count() or 1))
         super().build_extensions()
@@ -104,7 +110,7 @@ class BuildKernels(build_ext):
                 output_dir=str(Path(self.build_temp, f"w{width}")),
                 macros=[("SL_WIDTH", str(width))],
                 include_dirs=ext.include_dirs,
-                extra_postargs=[*KERNEL_FLAGS, "-fPIC", *flags],
+                extra_postargs=[*KERNEL_FLAGS, *SANITIZERS, "-fPIC", *flags],
                 depends=ext.depends,
             )
         super().build_extension(ext)
@@ -125,7 +131,7 @@ def extensions() -> list[Extension]:
         )
         ext.wide_sources = [str(EXT / c) for c in wide]
         modules.append(ext)
-    built = cythonize(modules, compiler_directives=DIRECTIVES, nthreads=min(4, os.cpu_count() or 1))
+    built = cythonize(modules, compiler_directives=DIRECTIVES, force=SANITIZE, nthreads=min(4, os.cpu_count() or 1))
     for ext, wide in zip(built, MODULES.values(), strict=True):
         ext.wide_sources = [str(EXT / c) for c in wide]  # cythonize makes new objects
         if X86:

@@ -18,6 +18,13 @@ import signal, sys, time
 import numpy as np
 from sparsela.coding import batch_lasso, batch_omp
 from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
+from sparsela.dpp import KernelDPP
+from sparsela.lowrank import complete, robust_pca
+from sparsela.matmul import get_scheme, reduce_additions, search_scheme
+from sparsela.nn import KSparseAutoencoder, MatryoshkaAutoencoder, QuickSelection, SparseMLPClassifier, net_trim
+from sparsela.phase import retrieve
+from sparsela.recovery import phase_transition
+from sparsela.transforms import palm4msa, proj
 rng = np.random.RandomState(0)
 X = rng.randn(60_000, 64)
 D = rng.randn(512, 64)
@@ -33,6 +40,22 @@ LONG_RUNS = {
     "online, large batches": "OnlineDictionaryLearning(256, alpha=1, max_iter=10**6, tol=0, batch_size=10**5).fit(X)",
     "omp, deep": "[batch_omp(X, D, n_nonzero_coefs=64, sparse_output=True) for _ in range(100)]",
     "lasso": "[batch_lasso(X, D, alpha=0.5, sparse_output=True) for _ in range(100)]",
+    "search of schemes": "search_scheme((4, 4, 4), target_rank=40, max_flips=10**12, random_state=0)",
+    "reduction of additions": "reduce_additions(get_scheme((4, 4, 4)), n_trials=10**7, random_state=0)",
+    "sparse net": "SparseMLPClassifier((512,), max_iter=10**6, tol=0).fit(X, X[:, 0] > 0)",
+    "autoencoder": "KSparseAutoencoder(256, max_iter=10**6, tol=0).fit(X)",
+    "nested autoencoder": "MatryoshkaAutoencoder(256, max_iter=10**6, tol=0).fit(X)",
+    "quick selection": "QuickSelection(8, max_iter=10**6).fit(X)",
+    "net trim": "net_trim(X, np.abs(X[:, :40]), tol=1e-3, max_iter=10**7, atol=0, rtol=0)",
+    "net trim, by neurons": "net_trim(X, np.abs(rng.randn(60_000, 400)), tol=1e-3, max_iter=10**7, atol=0, rtol=0, "
+    "scope='neuron')",
+    "kernel dpp": "[KernelDPP(gamma=0.1, expected_size=50).fit(X[:20_000]).sample() for _ in range(1000)]",
+    "robust pca": "robust_pca(X[:3000] @ rng.randn(64, 800), max_iter=10**6, tol=1e-300)",
+    "completion": "complete(np.where(rng.rand(3000, 800) < 0.2, 1 + rng.rand(3000, 800), np.nan), 20, "
+    "max_iter=10**7, tol=1e-300)",
+    "phase retrieval": "retrieve(X[:2000], np.abs(rng.randn(2000)), 20, n_init=10**6)",
+    "phase diagram": "phase_transition('omp', n_features=1000, n_trials=10**5)",
+    "factors": "palm4msa(rng.randn(512, 512), [proj.splincol(20)] * 4, max_iter=10**7, tol=0)",
     "coordinate descent": "[batch_lasso(X, D, alpha=0.5, solver='cd', sparse_output=True) for _ in range(100)]",
 }
 

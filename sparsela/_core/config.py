@@ -9,6 +9,8 @@ from numbers import Integral
 
 SPARSE_BACKENDS = ("auto", "native", "mkl", "scipy")
 
+MOST_THREADS = 1 << 16  # more than any machine has cores
+
 _settings = {"n_jobs": None, "sparse_backend": "auto", "verbose": 0}
 _overrides: ContextVar[dict] = ContextVar("sparsela_config", default={})  # noqa: B039 - replaced, never changed
 
@@ -96,6 +98,8 @@ def check_n_jobs(n_jobs: int | None) -> int | None:
         return None
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or (n_jobs < 1 and n_jobs != -1):
         raise ValueError(f"n_jobs must be None, -1 or a positive int, got {n_jobs!r}")
+    if n_jobs > MOST_THREADS:
+        raise ValueError(f"n_jobs must be at most {MOST_THREADS}, got {n_jobs}")
     return int(n_jobs)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sparsela._core.elementwise import check_out, numbers
 from sparsela._core.penalties import Penalty
 from sparsela._core.projections import hard_threshold_rows, project_l1_ball
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_dtype
 
 __all__ = ["Box", "L0Constraint", "L1Ball", "NonNegative"]
 
@@ -123,6 +123,8 @@ class Box(Penalty):
     is_convex = True
 
     def __post_init__(self):
+        for name in ("low", "high"):
+            check_dtype(np.asarray(getattr(self, name)).dtype, name, allow_complex=False)
         if not np.all(np.asarray(self.low) <= np.asarray(self.high)):
             raise ValueError(f"low must not be above high, got {self.low!r} and {self.high!r}")
 

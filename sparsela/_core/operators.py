@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from sparsela._core.validation import check_dtype, check_finite
+from sparsela._core.validation import check_dtype, check_finite, check_indices
 
 BLOCK_BYTES = 1 << 25  # what a block of columns may take
 
@@ -184,6 +184,7 @@ class SparseOperator(Operator):
 
     def __init__(self, A: sp.sparray | sp.spmatrix, name: str):
         super().__init__(A, A.shape, check_dtype(A.dtype, name))
+        check_indices(A, name)
         kept = (
             sp.csc_array(A) if A.format == "csc" else sp.csr_array(A)
         )  # shares the arrays where the format is the same

@@ -13,6 +13,7 @@ import numpy as np
 
 from sparsela._core import prox as _prox
 from sparsela._core.elementwise import numbers
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_positive
 
 __all__ = [
@@ -42,6 +43,7 @@ class Penalty:
 
     is_convex = False
 
+    @in_float_range
     def value(self, x: Any, alpha: float = 1.0) -> float:
         """The penalty of x with weight alpha."""
         x = numbers(x)
@@ -261,7 +263,8 @@ class SCAD(Penalty):
 
     def _value(self, s, alpha):
         g = self.gamma
-        middle = (2 * g * alpha * s - s**2 - alpha**2) / (2 * (g - 1))
+        inside = np.minimum(s, g * alpha)  # where the parabola holds
+        middle = (2 * g * alpha * inside - inside**2 - alpha**2) / (2 * (g - 1))
         return float(np.where(s <= alpha, alpha * s, np.where(s <= g * alpha, middle, alpha**2 * (g + 1) / 2)).sum())
 
     def _prox(self, z, step, alpha, out):

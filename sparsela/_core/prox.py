@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sparsela._core.elementwise import check_out, elementwise, numbers, scale_by
+from sparsela._core.float_range import in_float_range
 from sparsela._core.projections import hard_threshold_rows, project_l1_ball, top_k
 from sparsela._core.prox_concave import prox_cel0, prox_firm, prox_log_sum, prox_mcp, prox_scad
 from sparsela._core.validation import check_positive
@@ -248,6 +249,7 @@ def prox_lq(z: Any, a: Any, q: float, *, out: np.ndarray | None = None) -> np.nd
     return elementwise("power", z, a, q, out=out)
 
 
+@in_float_range
 def group_soft_threshold(z: Any, a: float, groups: Any = None, *, out: np.ndarray | None = None) -> np.ndarray:
     """Shrink each group towards 0 by its norm: the proximal operator of ``a Σ_g ‖x_g‖₂``.
 
@@ -294,8 +296,8 @@ def group_soft_threshold(z: Any, a: float, groups: Any = None, *, out: np.ndarra
     z = numbers(z)
     a = check_positive(a, "a", allow_zero=True)
     norms = group_norms(z, groups)
-    with np.errstate(divide="ignore", over="ignore"):
-        factors = np.where(norms <= a, 0.0, 1.0 - a / norms)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        factors = np.where((norms <= a) | (norms == 0), 0.0, 1.0 - a / norms)
     if groups is not None:
         factors = factors[np.asarray(groups)]
     factors = factors.reshape(-1, *[1] * (z.ndim - 1)).astype(np.finfo(z.dtype).dtype)
@@ -320,7 +322,7 @@ def group_norms(z: np.ndarray, groups: Any = None) -> np.ndarray:
             raise ValueError(
                 f"groups must be {len(z)} numbers from 0, got shape {labels.shape}, minimum {labels.min()}"
             )
-        n_groups = int(labels.max(initial=-1)) + 1
+        n_groups = int(labels.max()) + 1 if labels.size else 0
     sizes = np.abs(z).astype(np.float64).reshape(len(z), -1)
     scale = sizes.max(initial=0, where=np.isfinite(sizes)) or 1.0  # squares that neither overflow nor vanish
     return scale * np.sqrt(np.bincount(labels, ((sizes / scale) ** 2).sum(axis=1), n_groups))

@@ -172,6 +172,36 @@ def check_finite(values: np.ndarray, name: str) -> None:
     assert_all_finite(values, input_name=name)
 
 
+def check_indices(A: Any, name: str) -> None:
+    """ValueError where the index arrays of a sparse `A` lead out of it: SciPy would follow them. O(nnz), no copy.
+
+    What is not sparse, or of a format that cannot hold such indices, passes.
+    """
+    if not hasattr(A, "format"):
+        return
+    if A.format in ("csr", "csc", "bsr"):
+        block = A.blocksize if A.format == "bsr" else (1, 1)
+        rows, columns = (n // b for n, b in zip(A.shape, block, strict=True))
+        if A.format == "csc":
+            rows, columns = columns, rows
+        indptr, indices = A.indptr, A.indices
+        if len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] > min(len(indices), len(A.data)):
+            raise ValueError(f"{name} is no valid {A.format} array: data, indices and indptr do not fit together")
+        if (indptr[1:] < indptr[:-1]).any():
+            raise ValueError(f"{name} is no valid {A.format} array: its indptr descends")
+        limits = ((indices, columns),)
+    elif A.format == "coo":
+        limits = tuple(zip(A.coords, A.shape, strict=True)) if hasattr(A, "coords") else ()
+    else:
+        limits = ()
+    for indices, limit in limits:
+        if indices.size and not (indices.min() >= 0 and indices.max() < limit):
+            raise ValueError(
+                f"{name} is no valid {A.format} array: its indices must be from 0 to {limit - 1}, "
+                f"they go from {indices.min()} to {indices.max()}"
+            )
+
+
 def _dense(a: Any, name: str, dimensions: tuple[int, ...], allow_complex: bool) -> np.ndarray:
     if np.ma.isMaskedArray(a):
         raise TypeError(f"{name} must be a plain array, got a masked array")

@@ -20,11 +20,12 @@ def append(real[:, ::1] L, int n, const real[::1] g, double gnn, double min_pivo
     """Add an element to the n in L; its pivot (squared distance from their span), or 0 where not above min_pivot."""
     cdef int ld = <int> L.shape[1]
     cdef double pivot
+    cdef const real *products = &g[0] if n > 0 else NULL
     with nogil:
         if real is double:
-            pivot = cholesky_append_double(&L[0, 0], ld, n, &g[0], gnn, min_pivot)
+            pivot = cholesky_append_double(&L[0, 0], ld, n, products, gnn, min_pivot)
         else:
-            pivot = cholesky_append_float(&L[0, 0], ld, n, &g[0], <float> gnn, <float> min_pivot)
+            pivot = cholesky_append_float(&L[0, 0], ld, n, products, <float> gnn, <float> min_pivot)
     return pivot
 
 

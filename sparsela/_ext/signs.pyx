@@ -199,7 +199,7 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
     """out (n, k) = X S', or += with add; with no entries at all the z of a column are drawn when it is met (blocks)."""
     cdef Py_ssize_t n = out.shape[0], k = out.shape[1], nnz = indices.shape[0], i
     cdef sign_columns S = columns_of(entries, start, z, d, k, scale)
-    cdef int wrong = 0
+    cdef int fault, wrong = 0
     cdef int how = SIGNS_ADD if add else SIGNS_STREAM if n * k * sizeof(real) > CACHED else SIGNS_STORE
     cdef real *rows_ = NULL
     cdef real *row
@@ -212,9 +212,12 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
     for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):
         row = rows_ + threadid() * (k + 16)  # in cache: the entries of a row of out are met in no order
         if indptr[i] < 0 or indptr[i] > indptr[i + 1] or indptr[i + 1] > nnz:
-            wrong += 1
+            fault = 1
         elif indptr[i] < indptr[i + 1]:
-            wrong += csr_row(&S, &indices[indptr[i]], &data[indptr[i]], indptr[i + 1] - indptr[i], seed, stream, row)
+            fault = csr_row(&S, &indices[indptr[i]], &data[indptr[i]], indptr[i + 1] - indptr[i], seed, stream, row)
+        else:
+            fault = 0
+        wrong += fault
         if real is double:
             flush_double(row, k, how, &out[i, 0])
         else:

@@ -119,21 +119,20 @@ def csr_rows(const index[::1] indptr, const index[::1] indices, const real[::1] 
     cdef const real *val = &data[0] if nnz else NULL
     cdef real *scratch
     cdef real *z
-    cdef int wrong = 0
+    cdef int fault, wrong = 0
     if n == 0:
         return 0
     n_threads = <int> min(n_threads, n)
     scratch = scratch_of(D, n_threads, <real> 0)
     for i in prange(n, schedule="static", num_threads=n_threads, nogil=True):
         if indptr[i] < 0 or indptr[i] > indptr[i + 1] or indptr[i + 1] > nnz:
-            wrong += 1
+            fault = 1
         else:
             z = scratch + threadid() * (D + 64)
-            if sparse_row(idx + indptr[i], val + indptr[i], indptr[i + 1] - indptr[i], &flips[0], d, D,
-                          z):
-                wrong += 1
-            else:
+            fault = sparse_row(idx + indptr[i], val + indptr[i], indptr[i + 1] - indptr[i], &flips[0], d, D, z)
+            if fault == 0:
                 take(z, c, v, from_, k, <real> scale, add, &out[i, 0])
+        wrong += fault
     free(scratch)
     return wrong != 0
 

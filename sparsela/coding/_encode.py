@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.threads import effective_n_jobs
 from sparsela.coding._lasso import batch_lasso
 from sparsela.coding._omp import VARIANTS, batch_omp
@@ -15,6 +16,7 @@ LASSO_SOLVERS = {"lasso": "active_set", "lasso_lars": "lars", "lasso_cd": "cd"}
 ALGORITHMS = (*LASSO_SOLVERS, "lars", *VARIANTS, "threshold")
 
 
+@in_float_range
 def sparse_encode(
     X,
     dictionary,

@@ -10,7 +10,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela.coding._encode import ALGORITHMS, LASSO_SOLVERS, sparse_encode
+from sparsela.coding._inputs import check_real
 
 
 class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -35,6 +37,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         "n_jobs": [Integral, None],
     }
 
+    @in_float_range
     def transform(self, X):
         """Code signals over the dictionary.
 
@@ -68,6 +71,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             return hstack([codes.maximum(0), -codes.minimum(0)], format="csr")
         return np.hstack([np.maximum(codes, 0), -np.minimum(codes, 0)])
 
+    @in_float_range
     def inverse_transform(self, X):
         """Rebuild signals from codes.
 
@@ -191,6 +195,7 @@ class SparseCoder(DictionaryTransformer):
         self.sparse_output = sparse_output
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Check the parameters and the width of X; nothing is learned.
 
@@ -206,11 +211,11 @@ class SparseCoder(DictionaryTransformer):
         SparseCoder
             Itself.
         """
+        D = check_real(self.dictionary, "dictionary")
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        if X.shape[1] != self.components_.shape[1]:
+        if X.shape[1] != D.shape[1]:
             raise ValueError(
-                f"X has {X.shape[1]} features and the atoms of the dictionary have {self.components_.shape[1]}; they "
-                "must be equal"
+                f"X has {X.shape[1]} features and the atoms of the dictionary have {D.shape[1]}; they must be equal"
             )
         return self
 

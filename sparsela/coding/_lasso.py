@@ -9,8 +9,9 @@ from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela._core.validation import check_count, check_positive, check_vector
+from sparsela._core.validation import check_count, check_indices, check_positive, check_vector
 from sparsela._ext import lasso as kernel
 from sparsela.coding import _inputs, _masks
 from sparsela.coding._codes import collect
@@ -21,6 +22,7 @@ COST = {"active_set": 16, "cd": 128, "lars": 64}  # GEMMs a signal, in order of 
 FLOAT32_TOL = 1e-5  # a relative gap that float32 correlations can certify
 
 
+@in_float_range
 def batch_lasso(
     X,
     dictionary,
@@ -314,6 +316,7 @@ def check_for_path(weights: np.ndarray, init=None) -> None:
 
 def check_codes(init, shape: tuple[int, int], dtype) -> csr_array:
     """Codes to start from, as CSR of the given shape and type."""
+    check_indices(init, "init")
     init = check_array(init, accept_sparse="csr", dtype=dtype, input_name="init")
     if init.shape != shape:
         raise ValueError(f"init must have shape {shape}, as the codes, got {init.shape}")

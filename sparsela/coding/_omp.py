@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg.blas import idamax
 from scipy.sparse import csr_array
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._ext import omp as kernel
 from sparsela.coding import _inputs, _masks
@@ -17,6 +18,7 @@ VARIANTS = ("omp", "ormp")
 PRECISIONS = ("input", "mixed")
 
 
+@in_float_range
 def batch_omp(
     X,
     dictionary,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_positive, check_vector
 from sparsela._ext import lasso as kernel
@@ -11,6 +12,7 @@ from sparsela.coding import _inputs
 from sparsela.coding._lasso import LEAST_ANGLE, check_for_path, check_weights, minimise, padded
 
 
+@in_float_range
 def batch_lasso_path(
     x,
     dictionary,

@@ -10,6 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose, progress_bar
 from sparsela._core.prox import hard_threshold_rows, prox_l1
 from sparsela._core.random import random_stream
@@ -155,6 +156,7 @@ class PredictiveSparseDecomposition(DictionaryTransformer):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn the atoms and their predictor by passes over signals.
 
@@ -189,6 +191,7 @@ class PredictiveSparseDecomposition(DictionaryTransformer):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def partial_fit(self, X, y=None):
         """Take one step on one mini-batch.
 
@@ -214,6 +217,7 @@ class PredictiveSparseDecomposition(DictionaryTransformer):
             self.error_.append(float(self._step(X, n_threads).mean()))
         return self
 
+    @in_float_range
     def transform(self, X):
         """Codes of signals, predicted or solved for as `transform_method` says.
 

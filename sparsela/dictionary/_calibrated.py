@@ -10,6 +10,7 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse.linalg import LinearOperator
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import random_stream
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -119,6 +120,7 @@ class CalibratedFactorization(Result):
         return [self.codes[:, end - width : end] for width, end in zip(self.widths, ends, strict=True)]
 
 
+@in_float_range
 def calibrated_factorization(
     W,
     *,

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose, iterate
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -55,7 +56,7 @@ class EStep:
 
     def blocks(self, n: int, most: int = BLOCK_ROWS):
         """Slices over n samples, each a kernel call."""
-        rows = max(8, min(most, BLOCK_WORK // (self.work * self.shape.n_states)))
+        rows = max(8, min(most, BLOCK_WORK // (int(self.work) * int(self.shape.n_states))))
         return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
     @abstractmethod
@@ -124,6 +125,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.callback = callback
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn the model by annealed EM, `n_init` times; the run of highest free energy is kept.
 
@@ -184,6 +186,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         free_energy.append(float(evidence.mean()))
         return Run(params, free_energy, state.stop)
 
+    @in_float_range
     def transform(self, X):
         """Posterior means of the hidden causes.
 
@@ -269,6 +272,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 probabilities[rows] = np.exp(F)
         return states, probabilities
 
+    @in_float_range
     def sample(self, n=1, random_state=None):
         """Draw from the model.
 
@@ -291,6 +295,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         codes = self._draw(n, rng)
         return self._superpose(codes) + self.sigma_ * rng.standard_normal((n, self.n_features_in_)), codes
 
+    @in_float_range
     def inverse_transform(self, X):
         """What the model expects to see for given hidden causes.
 

@@ -11,6 +11,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -201,6 +202,7 @@ class FastDictionaryLearning(DictionaryLearner):
         self.callback = callback
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn the factors from signals.
 
@@ -317,6 +319,7 @@ class FastDictionaryLearning(DictionaryLearner):
         )
         return learner.fit(X).components_
 
+    @in_float_range
     def transform(self, X):
         """Code signals over the dictionary, by its operator where `transform_algorithm` is "omp".
 
@@ -343,6 +346,7 @@ class FastDictionaryLearning(DictionaryLearner):
         n_threads = effective_n_jobs(self.n_jobs)
         return operator_omp(np.ascontiguousarray(X), operator, D, k, tol, n_threads=n_threads, **options)
 
+    @in_float_range
     def inverse_transform(self, X):
         """Rebuild signals from codes, dense ones by the operator.
 

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -165,6 +166,7 @@ class MaskedDictionaryLearning(DictionaryLearner):
         self.callback = callback
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn the atoms by passes over signals.
 

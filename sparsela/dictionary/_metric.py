@@ -10,7 +10,7 @@ from scipy.linalg import cholesky, eigh
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
-from sparsela._core.validation import check_matrix, check_symmetric
+from sparsela._core.validation import check_indices, check_matrix, check_symmetric
 
 ROWS = 4096  # activations turned to float64 at a time
 
@@ -85,4 +85,5 @@ def blocks_of(activations) -> Iterator:
     else:
         many = not hasattr(activations, "shape") and isinstance(activations, Iterable)
     for H in activations if many else [activations]:
+        check_indices(H, "activations")
         yield check_array(H, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="activations")

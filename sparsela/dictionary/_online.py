@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import progress_bar
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -189,6 +190,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn the atoms by passes over signals.
 
@@ -235,6 +237,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
         return self._finish(course, X.dtype)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def partial_fit(self, X, y=None):
         """Go on learning from one more mini-batch.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.validation import check_positive, check_vector
 from sparsela.dpp._inputs import check_items, check_points
@@ -27,6 +28,7 @@ class Step(NamedTuple):
     pool: np.ndarray
 
 
+@in_float_range
 def bless(X, kernel, lam, *, gamma=None, oversampling=4.0, random_state=None):
     """Landmarks drawn by their ridge leverage scores, without looking at most of the points.
 
@@ -95,6 +97,7 @@ def bless(X, kernel, lam, *, gamma=None, oversampling=4.0, random_state=None):
     return last.indices[order], last.p[order]
 
 
+@in_float_range
 def ridge_leverage_scores(X, kernel, lam, indices, probabilities, *, gamma=None) -> np.ndarray:
     """Estimates of the ridge leverage of every point, ``[L (L + λI)⁻¹]_ii``, from a few landmarks.
 

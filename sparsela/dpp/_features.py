@@ -12,7 +12,9 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import random_stream
+from sparsela._core.validation import check_indices
 from sparsela.dpp._greedy import grow
 from sparsela.dpp._projection import ColumnSampler
 from sparsela.dpp._symmetric import chance_of_each
@@ -86,6 +88,7 @@ class DPPFeatureSelector(SelectorMixin, BaseEstimator):
         self.n_draws = n_draws
         self.random_state = random_state
 
+    @in_float_range
     def fit(self, X, y=None):
         """Choose columns.
 
@@ -101,6 +104,7 @@ class DPPFeatureSelector(SelectorMixin, BaseEstimator):
         self
         """
         self._validate_params()
+        check_indices(X, "X")
         X = validate_data(self, X, accept_sparse="csc", dtype=np.float64, ensure_min_samples=2)
         table = _Table(X, self.scale)
         lam, V = table.spectrum()

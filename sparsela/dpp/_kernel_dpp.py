@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count
@@ -151,6 +152,7 @@ class KernelDPP(BaseEstimator):
         self.max_trials = max_trials
         self.random_state = random_state
 
+    @in_float_range
     def fit(self, X, y=None):
         """Choose landmarks and, with "vfx", score all points.
 
@@ -201,6 +203,7 @@ class KernelDPP(BaseEstimator):
         check_is_fitted(self)
         return int(np.count_nonzero(self._seen))
 
+    @in_float_range
     def sample(self, n_samples=1, *, size=None, random_state=None) -> list[np.ndarray]:
         """Draw sets.
 

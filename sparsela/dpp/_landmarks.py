@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import random_stream
 from sparsela.dpp._greedy import grow
 from sparsela.dpp._kdpp import KDPP
@@ -119,6 +120,7 @@ class DPPLandmarks(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.method = method
         self.random_state = random_state
 
+    @in_float_range
     def fit(self, X, y=None):
         """Choose landmarks.
 
@@ -179,6 +181,7 @@ class DPPLandmarks(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             warnings.warn(f"n_components={k} is more than the rank of the kernel: {rank} are taken", stacklevel=3)
         return process.sample(size=int(min(k, rank)))[0]
 
+    @in_float_range
     def transform(self, X) -> np.ndarray:
         """Features of points.
 

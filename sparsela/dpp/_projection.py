@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._core.validation import check_count, check_matrix
@@ -34,7 +35,7 @@ class ColumnSampler:
         most = self.V.shape[1] if self.wanted < 0 else self.wanted
         if most == 0:
             return [np.empty(0, np.int64) for _ in range(n_samples)]
-        step = max(1, BATCH // most)
+        step = max(1, BATCH // int(most))
         sets = []
         with one_blas_thread():
             for first in range(0, n_samples, step):
@@ -94,6 +95,7 @@ class ProjectionDPP:
         self.V = V
         self._sampler = None
 
+    @in_float_range
     def sample(self, n_samples=1, *, random_state=None, n_jobs=None) -> list[np.ndarray]:
         """Draw sets.
 

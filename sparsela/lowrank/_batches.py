@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.sparse_backend import spmm
-from sparsela._core.validation import check_dtype, check_finite
+from sparsela._core.validation import check_dtype, check_finite, check_indices
 from sparsela._ext import csr
 
 PAIRED = 512  # rows up to which all products of rows are formed as a dense matrix by the kernel
@@ -133,6 +133,7 @@ def check_batch(E: Any, name: str):
     dtype = check_dtype(E.dtype, name, allow_complex=False)
     if E.ndim != 2:
         raise ValueError(f"{name} must have two dimensions, got shape {E.shape}. Reshape a single row to (1, n)")
+    check_indices(E, name)
     if sp.issparse(E) and E.format not in ("csr", "csc", "coo"):
         E = E.tocsr()
     check_finite(E.data if sp.issparse(E) else E, name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.results import Result
 from sparsela._core.validation import check_count, check_positive
@@ -55,6 +56,7 @@ class CompletionResult(Result):
     objective: float = np.nan
 
 
+@in_float_range
 def complete(
     X: Any,
     rank: int,

@@ -10,8 +10,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
-from sparsela._core.validation import check_positive
+from sparsela._core.validation import check_indices, check_positive
 from sparsela.lowrank._completion import SOLVERS, STARTS, factorize
 from sparsela.lowrank._observed import Observed, observed_of, padded
 from sparsela.lowrank._soft_impute import penalty_of
@@ -146,6 +147,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Fit biases and factors to what was seen of X.
 
@@ -191,6 +193,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._per_entry = not nuclear
         return self
 
+    @in_float_range
     def transform(self, X):
         """Factors of rows, new ones too: least squares on what was seen of each, given the columns.
 
@@ -277,6 +280,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _seen(self, X, reset):
         sparse = sp.issparse(X)
+        check_indices(X, "X")
         X = validate_data(
             self,
             X,

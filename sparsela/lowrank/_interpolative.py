@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.linalg import qr, solve_triangular
 from scipy.linalg.lapack import get_lapack_funcs
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.results import Result
 from sparsela._core.validation import check_count, check_positive
@@ -162,6 +163,7 @@ def interpolative(
     return InterpolativeDecomposition(J, coefficients.T if axis == 0 else coefficients)
 
 
+@in_float_range
 def cur(
     A: Any,
     rank: int,

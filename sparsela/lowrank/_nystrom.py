@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.linalg import svd
 
 from sparsela._core.random import seed_from
-from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 from sparsela.lowrank._projectors import MetaFactorization
 from sparsela.sketch import SketchOperator
 
@@ -194,6 +194,7 @@ def _dense(S):
 
 def _check_data(A, shape=(None, None)):
     if sp.issparse(A):
+        check_indices(A, "A")
         A = sp.csr_array(A)
         check_matrix(A.data[:, None] if A.nnz else np.zeros((1, 1)), "A")
         for size, wanted in zip(A.shape, shape, strict=True):

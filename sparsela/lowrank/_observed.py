@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela._core.validation import check_dtype, check_finite
+from sparsela._core.validation import check_dtype, check_finite, check_indices
 from sparsela._ext import als
 
 PARTS = 64  # of like numbers of entries: what threads take at a time
@@ -98,6 +98,7 @@ def observed_of(X: Any, name: str = "X") -> sp.csr_array:
     if sp.issparse(X):
         if X.ndim != 2:
             raise ValueError(f"{name} must have 2 dimensions, got shape {X.shape}")
+        check_indices(X, name)
         matrix = sp.csr_array(X, dtype=check_dtype(X.dtype, name, allow_complex=False), copy=False)
         if not matrix.has_canonical_format:
             matrix = matrix.copy()

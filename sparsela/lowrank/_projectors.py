@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import qr, svd
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import Operator, as_operator
 from sparsela._core.validation import check_count, check_matrix
 from sparsela.lowrank._results import SVDResult
@@ -52,7 +53,8 @@ class MetaFactorization:
     """
 
     def __init__(self, F, G, H):
-        self.F, self.G, self.H = F, G, H
+        self.F, self.H = check_matrix(F, "F"), check_matrix(H, "H")
+        self.G = check_matrix(G, "G", n_rows=self.F.shape[1], n_columns=self.H.shape[1])
 
     def __iter__(self):
         return iter((self.F, self.G, self.H))
@@ -97,6 +99,7 @@ class MetaFactorization:
         return SVDResult(Q @ U[:, :k], s[:k], Vt[:k] @ P.T)
 
 
+@in_float_range
 def meta_factorization(A: Any, F: Any, H: Any, *, B: Any = None, D: Any = None, W: Any = None) -> MetaFactorization:
     """Factorize A by factors that are given: find the core G of ``A ≈ F G Hᵀ``.
 
@@ -173,6 +176,7 @@ def meta_factorization(A: Any, F: Any, H: Any, *, B: Any = None, D: Any = None, 
     return MetaFactorization(F, G, H)
 
 
+@in_float_range
 def replacement_criterion(F_new: Any, F: Any, G: Any) -> float:
     """Whether a left factor may be exchanged for another without a change of the product.
 

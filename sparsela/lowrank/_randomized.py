@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import svd
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import Operator, as_operator
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import checked, spmm
@@ -21,6 +22,7 @@ SERIAL = 1 << 19  # numbers of the bases below which a second BLAS thread costs 
 _INT32_MAX = np.iinfo(np.int32).max
 
 
+@in_float_range
 def randomized_svd(
     A: Any,
     n_components: int,

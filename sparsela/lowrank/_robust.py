@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from scipy.linalg import qr, svd
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.results import Result
 from sparsela._core.threads import one_blas_thread
@@ -78,6 +79,7 @@ class RobustPCAResult(Result):
     Vt: np.ndarray
 
 
+@in_float_range
 def robust_pca(
     M: Any,
     *,

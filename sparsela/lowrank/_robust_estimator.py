@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela.lowrank._robust import GAMMA, METHODS, robust_pca
 
 ROUNDS = 45  # of thresholds, for new samples: down to 1e-8 of the first
@@ -93,6 +94,7 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.max_iter = max_iter
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Split X and keep the components of its part of low rank.
 
@@ -118,6 +120,7 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.rank_, self.n_iter_ = len(found.s), found.n_iter
         return self
 
+    @in_float_range
     def transform(self, X):
         """Coordinates of samples in the components, without what does not fit them.
 
@@ -143,6 +146,7 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             zeta *= GAMMA
         return Z
 
+    @in_float_range
     def inverse_transform(self, X):
         """Samples of given coordinates.
 

@@ -15,8 +15,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
-from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 from sparsela.lowrank._observed import observed_of
 from sparsela.lowrank._randomized import randomized_svd
 
@@ -272,6 +273,7 @@ class SingularValueThresholding(ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def _seen(self, X, reset):
         sparse = issparse(X)
         how = {"accept_sparse": ("csr", "csc", "coo"), "dtype": (np.float64, np.float32)}
+        check_indices(X, "X")
         X = validate_data(self, X, reset=reset, ensure_all_finite=True if sparse else "allow-nan", **how)
         return observed_of(X).copy()
 
@@ -329,6 +331,7 @@ def _marchenko_pastur_median(beta: float) -> float:
     return brentq(below, low, high)
 
 
+@in_float_range
 def individual_fairness_ratios(
     estimate: Any,
     observed: Any,

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted, vali
 
 from sparsela._core.random import seed_from
 from sparsela._core.threads import one_blas_thread
-from sparsela._core.validation import check_count, check_matrix, check_vector
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_vector
 from sparsela.lowrank._batches import as_rows, squares
 from sparsela.lowrank._models import ExplicitSVD, ImplicitSVD, Scheme
 from sparsela.lowrank._randomized import largest_positive, randomized_svd
@@ -180,6 +180,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self
         """
         self._check_parameters()
+        check_indices(X, "X")
         X = validate_data(self, X, **INPUT)
         seed = seed_from(self.random_state)
         energy = squares(X.data if issparse(X) else X, "X")
@@ -309,6 +310,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         ndarray of shape (n_samples, k)
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         X = validate_data(self, X, reset=False, **INPUT)
         dtype = self._model.right.dtype
         return self._model.project(as_rows(X, "X", dtype)).astype(dtype, copy=False)

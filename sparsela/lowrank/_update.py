@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_vector
@@ -18,6 +19,7 @@ AUGMENTATIONS = ("full", "gkl", "rpi")
 SLACK = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-3}  # of orthonormal factors that are given
 
 
+@in_float_range
 def svd_update(
     U: Any,
     s: Any,

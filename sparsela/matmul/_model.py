@@ -107,7 +107,7 @@ class MachineModel:
 
     def rate(self, m: float, k: float, n: float) -> float:
         """Flops per second of one BLAS call on one thread."""
-        middle = max(1.0, (m * k * n) ** (1 / 3))
+        middle = max(1.0, (float(m) * k * n) ** (1 / 3))
         rate = np.interp(log2(middle), np.log2(self.sizes), self.rates)
         shares = np.log2((*(np.divide(THIN, 1024) ** (2 / 3)), 1))  # smallest dimension over the middle one; square: 1
         thin = np.interp(log2(max(1, min(m, k, n)) / middle), shares, (*self.thin, 1))

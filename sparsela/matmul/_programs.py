@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_INPUTS = 1 << 24  # entries of a block matrix: no scheme is near it
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -89,8 +91,8 @@ class AdditionProgram:
     def __init__(self, n_inputs: int, steps: Iterable[Sequence[int]], outputs: Iterable[Iterable[Sequence[int]]]):
         if isinstance(n_inputs, bool) or not isinstance(n_inputs, Integral):
             raise TypeError(f"n_inputs must be an int, got {type(n_inputs).__name__}")
-        if n_inputs < 1:
-            raise ValueError(f"n_inputs must be at least 1, got {n_inputs}")
+        if not 1 <= n_inputs <= MOST_INPUTS:
+            raise ValueError(f"n_inputs must be between 1 and {MOST_INPUTS}, got {n_inputs}")
         object.__setattr__(self, "n_inputs", int(n_inputs))
         object.__setattr__(self, "steps", tuple(_ints(step, 4, "a step") for step in steps))
         object.__setattr__(self, "outputs", tuple(tuple(_ints(x, 2, "a term") for x in form) for form in outputs))

@@ -10,10 +10,12 @@ from sparsela._core.validation import check_count
 from sparsela.matmul._catalogue import get_scheme
 from sparsela.matmul._scheme import BilinearScheme
 
+MOST_LEVELS = 40  # two to that power is more than the side of any matrix: further levels would split single numbers
+
 
 def check_levels(levels: Any) -> int:
     """A number of levels as an int of at least 0."""
-    return check_count(levels, "levels", low=0)
+    return check_count(levels, "levels", low=0, high=MOST_LEVELS)
 
 
 def resolve(scheme: Any, levels: int) -> tuple[BilinearScheme, ...]:

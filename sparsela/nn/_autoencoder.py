@@ -12,9 +12,11 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsela._core.config import SPARSE_BACKENDS
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.random import seed_from
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
+from sparsela._core.validation import check_indices
 from sparsela.nn import _nested as nested
 from sparsela.nn._optim import SOLVERS, Solver
 
@@ -54,6 +56,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return code, None
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn encoder and decoder.
 
@@ -85,6 +88,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def partial_fit(self, X, y=None):
         """Pass once over more data, in batches, in their order.
 
@@ -111,6 +115,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self
 
     def _validated(self, X, *, reset: bool):
+        check_indices(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
         if self.n_nonzero_coefs > self.n_components:
             raise ValueError(
@@ -224,6 +229,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         codes.eliminate_zeros()
         return codes
 
+    @in_float_range
     def transform(self, X):
         """Code data.
 
@@ -241,6 +247,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         codes = self._coded(self._validated(X, reset=False))
         return codes if _get_output_config("transform", self)["dense"] == "default" else codes.toarray()
 
+    @in_float_range
     def inverse_transform(self, X):
         """Rebuild data from codes.
 

@@ -14,8 +14,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.config import SPARSE_BACKENDS
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.random import seed_from
+from sparsela._core.validation import check_indices
 from sparsela.nn._activations import SReLU, parse
 from sparsela.nn._dynamic import NAMED, topology_of
 from sparsela.nn._linear import CondensedLinear, SparseLinear, random_values
@@ -130,6 +132,7 @@ class SparseMLP(BaseEstimator):
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y, sample_weight=None):
         """Train a network.
 
@@ -156,6 +159,7 @@ class SparseMLP(BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def partial_fit(self, X, y, sample_weight=None):
         """Go once over some samples; learning rate and topology go on where they were.
 
@@ -372,6 +376,7 @@ class SparseMLP(BaseEstimator):
     def _outputs(self, X, *, raw=False, check=True) -> np.ndarray:
         check_is_fitted(self)
         if check:
+            check_indices(X, "X")
             X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         dtype = self.coefs_[0].dtype
         X = X if X.dtype == dtype else X.astype(dtype)

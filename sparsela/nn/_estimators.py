@@ -11,6 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from sparsela._core.float_range import in_float_range
+from sparsela._core.validation import check_indices
 from sparsela.nn._base import SparseMLP, rows_of
 from sparsela.nn._parameters import ATTRIBUTES, MORE_PARAMETERS, PARAMETERS
 
@@ -137,6 +139,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go once over some samples; learning rate and topology go on where they were.
 
@@ -160,6 +163,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         return self._partial_fit(X, y, sample_weight)
 
     def _validated(self, X, y, sample_weight, *, reset, relabel):
+        check_indices(X, "X")
         X, y = validate_data(
             self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), reset=reset
         )
@@ -191,6 +195,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
             outputs = outputs.ravel()
         return self._label_binarizer.inverse_transform(outputs)
 
+    @in_float_range
     def predict(self, X):
         """The most likely class of each sample, or the likely classes where there can be several.
 
@@ -205,6 +210,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         """
         return self._labels(self._outputs(X))
 
+    @in_float_range
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -239,6 +245,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         log_p = -np.logaddexp(0, -z)
         return np.hstack([-np.logaddexp(0, z), log_p]) if self.n_outputs_ == 1 else log_p
 
+    @in_float_range
     def decision_function(self, X):
         """What goes into the output activation: log-odds, up to a constant a sample for three classes and more.
 
@@ -293,6 +300,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
     """
 
     def _validated(self, X, y, sample_weight, *, reset, relabel):
+        check_indices(X, "X")
         X, y = validate_data(
             self,
             X,
@@ -324,6 +332,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
     def _squeezed(self, outputs) -> np.ndarray:
         return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
+    @in_float_range
     def predict(self, X):
         """The predicted numbers.
 

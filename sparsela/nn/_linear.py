@@ -219,6 +219,7 @@ class SparseLinear:
         """
         if self._input is None:
             raise RuntimeError("backward needs the input of a forward, and there was none")
+        dZ = np.asarray(dZ)
         g = backends.sddmm(self._csr, dZ, self._input, backend=self.backend)
         dX = None
         if need_input_grad:
@@ -390,6 +391,8 @@ class CondensedLinear:
             given = f"{indices.shape}, {self.values.shape}, {active.shape}"
             raise ValueError(f"indices and values must have shape (n_active, k), active (n_active,), got {given}")
         for name, array, limit in (("indices", indices, self.n_in), ("active", active, self.n_out)):
+            if array.dtype.kind not in "iu":
+                raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
             if array.size and not 0 <= array.min() <= array.max() < limit:
                 raise ValueError(f"{name} must be in 0 ... {limit - 1}, got {array.min()} to {array.max()}")
         if np.any(np.diff(active) <= 0) or np.any(np.diff(indices.astype(np.int64), axis=1) <= 0):

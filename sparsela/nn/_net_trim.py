@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import State, iterate
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 
 SCOPES = ("layer", "neuron")
 ACTIVATIONS = ("relu", "identity")
@@ -70,6 +72,7 @@ class NetTrimResult(Result):
     history: dict[str, np.ndarray] | None = None
 
 
+@in_float_range
 def net_trim(
     X: Any,
     Y: Any,
@@ -297,13 +300,20 @@ def _within(Z, Y, omega, epsilon, norm):
 def _by_neurons(problem, Y, tol, start, max_iter, n_threads):
     """Each neuron within its own budget: U, whether all converged, most steps."""
 
+    interrupted = Event()
+
     def block(j):
         target = np.ascontiguousarray(Y[:, j : j + BLOCK])
-        steps = iterate(max_iter, "net_trim")
+        steps = iterate(max_iter, "net_trim", callback=lambda state: interrupted.is_set())
         return problem.solve(target, tol * np.linalg.norm(target, axis=0), start[:, j : j + BLOCK], steps)
 
     with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
-        U, converged, states = zip(*pool.map(block, range(0, Y.shape[1], BLOCK)), strict=True)
+        try:
+            U, converged, states = zip(*pool.map(block, range(0, Y.shape[1], BLOCK)), strict=True)
+        except BaseException:  # Ctrl-C reaches this thread alone, and the pool waits for the others
+            interrupted.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return np.hstack(U), all(converged), max(state.n_iter for state in states)
 
 
@@ -311,6 +321,7 @@ def _data(X, Y, activation):
     """X (dense or CSR) and Y of one dtype, after their checks."""
     if sp.issparse(Y):
         raise TypeError(f"Y must be dense, got {type(Y).__name__}")
+    check_indices(X, "X")
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32], input_name="X")
     X = sp.csr_array(X) if sp.issparse(X) else X
     Y = np.ascontiguousarray(check_matrix(Y, "Y"), X.dtype)

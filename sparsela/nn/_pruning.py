@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.random import seed_from, uniform_hash
-from sparsela._core.validation import check_count, check_finite
+from sparsela._core.validation import check_count, check_finite, check_indices
 
 SCOPES = ("global", "layer", "row")
 METHODS = ("magnitude", "random")
@@ -185,7 +185,7 @@ def prune_n_m(
     if axis not in (0, 1):
         raise ValueError(f"axis must be 0 or 1, got {axis!r}")
     (layer,) = _layers([W], "W")
-    n, m = check_count(n, "n"), check_count(m, "m")
+    n, m = check_count(n, "n"), check_count(m, "m", high=2**31 - 1)
     if n > m:
         raise ValueError(f"n must be at most m, got n={n} and m={m}")
     fixed = _tiles(tiles, dense_fraction, layer.shape, m, axis)
@@ -244,6 +244,7 @@ def _layers(coefs: Any, name: str = "coefs") -> list[sp.csr_array]:
     layers = []
     for l, W in enumerate(coefs):
         label = name if name != "coefs" else f"coefs[{l}]"
+        check_indices(W, label)
         W = W if sp.issparse(W) else np.asarray(W)
         if W.ndim != 2 or 0 in W.shape:
             raise ValueError(f"{label} must be 2-D and not empty, got shape {W.shape}")

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.config import SPARSE_BACKENDS
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._ext import train
 from sparsela.nn._activations import Activation
@@ -171,6 +172,7 @@ class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Train the autoencoder and rank the features.
 

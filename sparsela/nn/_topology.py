@@ -8,7 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sparsela._core.random import hash_ids, seed_from, subset_hash, uniform_hash
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_dtype
 
 KINDS = ("uniform", "constant_fan_in", "small_world")
 REWIRED = 0.1  # fraction of the connections of a small world that go anywhere
@@ -206,7 +206,8 @@ def allocate_weights(layer_sizes, densities, density) -> np.ndarray:
     """
     sizes, density = check_sizes(layer_sizes), check_density(density)
     N = _places(sizes)
-    densities = np.asarray(densities, np.float64)
+    densities = np.asarray(densities)
+    densities = densities.astype(check_dtype(densities.dtype, "densities", allow_complex=False))
     if densities.shape != N.shape or not np.all((densities >= 0) & (densities <= 1)):
         raise ValueError(f"densities must be {N.size} numbers from 0 to 1, one a layer, got {densities}")
     total = round(density * N.sum())
@@ -273,7 +274,12 @@ def widen_for_sparsity(width, density) -> int:
     (950, 100)
     """
     width, density = check_count(width, "width"), check_density(density)
-    return width if density == 1 else max(width, math.ceil(width / -math.log1p(-density)))
+    if density == 1:
+        return width
+    wider = width / -math.log1p(-density)
+    if wider > 2**53:
+        raise ValueError(f"density must leave a width that can be counted, got {density:g}, which asks for {wider:.1g}")
+    return max(width, math.ceil(wider))
 
 
 def iso_flop_width(width, density) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import top_k
 from sparsela._core.validation import check_count, check_positive
 from sparsela.phase._prepare import prepare
@@ -20,6 +21,7 @@ EXACT = 1e-10  # relative residual of least squares by conjugate gradients
 SETTLED = 1e-2  # relative change that ends the inner loop of CoPRAM
 
 
+@in_float_range
 def htp(
     A: Any,
     y: Any,
@@ -123,6 +125,7 @@ def htp(
     return solve_targets(given.A, given.y, one, given.run, given.x0)
 
 
+@in_float_range
 def copram(
     A: Any,
     y: Any,

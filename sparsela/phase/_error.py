@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_targets
 
 
@@ -50,6 +51,7 @@ def align_phase(x: Any, z: Any) -> np.ndarray:
     return x * _factor(x, z)
 
 
+@in_float_range
 def phase_error(x: Any, z: Any) -> float | np.ndarray:
     """Relative distance of x from z, whatever the global sign or phase of x.
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela.phase._retrieve import METHODS, retrieve
 
 ACCEPTED = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
@@ -104,6 +105,7 @@ class SparsePhaseRetrieval(RegressorMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y):
         """Find the coefficients.
 
@@ -138,6 +140,7 @@ class SparsePhaseRetrieval(RegressorMixin, BaseEstimator):
         self.n_iter_, self.residual_norm_ = found.n_iter, found.residual_norm
         return self
 
+    @in_float_range
     def predict(self, X):
         """Predict measurements.
 

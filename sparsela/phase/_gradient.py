@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import prox_l1, top_k
 from sparsela._core.validation import check_positive
 from sparsela.phase._prepare import prepare
@@ -19,6 +20,7 @@ PATIENCE = 200
 LARGEST, N_HALVINGS = 5.0, 6  # of ‖x‖ / φ, beyond which thresholded Wirtinger flow starts again with half the step
 
 
+@in_float_range
 def sparta(
     A: Any,
     y: Any,
@@ -121,6 +123,7 @@ def sparta(
     return solve_targets(given.A, given.y, one, given.run, given.x0)
 
 
+@in_float_range
 def thwf(
     A: Any,
     y: Any,

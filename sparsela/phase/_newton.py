@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import top_k
 from sparsela._core.validation import check_positive
 from sparsela.phase._prepare import prepare
@@ -22,6 +23,7 @@ RIDGE = 1e-6  # of mean(y²): keeps the Gauss–Newton weights positive
 CG_RTOL, CG_STEPS = 1e-10, 3  # steps a non-zero
 
 
+@in_float_range
 def newton_projection(
     A: Any,
     y: Any,

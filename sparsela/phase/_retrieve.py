@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import top_k
 from sparsela._core.random import seed_from
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -28,6 +29,7 @@ HTP_STEPS, NEWTON_STEPS = 30, 15  # of "newton", from one start
 INNER_TOL = 1e-10
 
 
+@in_float_range
 def retrieve(
     A: Any,
     y: Any,

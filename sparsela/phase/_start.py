@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import Operator
 from sparsela._core.prox import top_k
 from sparsela._core.validation import check_positive, check_sparsity
@@ -20,6 +21,7 @@ KINDS = ("full", "truncated")
 STRONG = 6  # one equation in so many is kept by the truncated start
 
 
+@in_float_range
 def spectral_init(A: Any, y: Any, n_nonzero_coefs: int, *, kind: str = "full", support: Any = None) -> np.ndarray:
     """Estimate x from magnitudes by a leading eigenvector.
 
@@ -76,6 +78,7 @@ def spectral_init(A: Any, y: Any, n_nonzero_coefs: int, *, kind: str = "full", s
     return _starts(A, y, n_nonzero_coefs, support, lambda problem, S: spectral(problem, S, kind))
 
 
+@in_float_range
 def null_init(A: Any, y: Any, n_nonzero_coefs: int, *, weak_fraction: float = 0.5, support: Any = None) -> np.ndarray:
     """Estimate x from magnitudes by the vector most orthogonal to the weakest measurements.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import top_k
 from sparsela._core.results import RecoveryResult
 from sparsela._core.validation import check_count
@@ -17,6 +18,7 @@ from sparsela.recovery._problem import Course, Outcome, applications, course, me
 SMALL = 1e-8  # coefficients below this share of the largest are not there
 
 
+@in_float_range
 def adaptive_nst_ht_fb(
     A: Any,
     y: Any,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import Operator
 from sparsela._core.prox import prox_l1
 from sparsela._core.results import RecoveryResult
@@ -48,6 +49,7 @@ class BasisPursuitResult(RecoveryResult):
     certified: bool | np.ndarray = False
 
 
+@in_float_range
 def basis_pursuit(
     A: Any,
     y: Any,

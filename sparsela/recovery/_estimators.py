@@ -13,7 +13,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.threads import effective_n_jobs
+from sparsela._core.validation import check_indices
 from sparsela.recovery._centred import Design, design
 from sparsela.recovery._paths import CONVEX, PATH_SOLVERS, PLAIN, SOLVERS, solve, solve_path
 
@@ -24,6 +26,7 @@ MOST_CANDIDATES, LARGEST_CANDIDATE = 25, 50
 class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
     """Prediction, tags and what a fitted model keeps."""
 
+    @in_float_range
     def predict(self, X):
         """Predict targets.
 
@@ -38,6 +41,7 @@ class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
             ``X @ coef_.T + intercept_``.
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
         return X @ self.coef_.T + self.intercept_
 
@@ -48,6 +52,7 @@ class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
 
     def _data(self, X, y, multi_output=True):
         # two samples at the least, where one is spent on the intercept
+        check_indices(X, "X")
         X, y = validate_data(
             self,
             X,
@@ -168,6 +173,7 @@ class SparseRegressor(_SparseLinear):
         self.positive = positive
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y, sample_weight=None):
         """Fit the coefficients.
 
@@ -218,6 +224,7 @@ class SparseRegressor(_SparseLinear):
         self.sigma_ = np.linalg.inv(precision) / np.multiply.outer(made.norms[T], made.norms[T])
         self.noise_variance_ = found.noise_variance
 
+    @in_float_range
     def predict(self, X, return_std=False):
         """Predict targets.
 
@@ -352,6 +359,7 @@ class SparseRegressorCV(_SparseLinear):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y):
         """Choose the number of non-zeros and fit all samples with it.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import CountingOperator
 from sparsela._core.penalties import L1, Penalty
 from sparsela._core.results import RecoveryResult, support_of
@@ -47,6 +48,7 @@ class LassoResult(RecoveryResult):
     gap: float | np.ndarray = np.nan
 
 
+@in_float_range
 def ista(
     A: Any,
     y: Any,
@@ -145,6 +147,7 @@ def ista(
     )
 
 
+@in_float_range
 def fista(
     A: Any,
     y: Any,

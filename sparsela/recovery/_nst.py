@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import Operator
 from sparsela._core.prox import top_k
 from sparsela._core.results import RecoveryResult
@@ -28,7 +29,10 @@ FEEDBACKS = ("exact", "suboptimal")
 STEPS = ("leverage", "paper")
 HALVINGS = 5  # of the step, when supports repeat in a cycle
 
+DIVERGED = 1e8  # times the measurements: a residual that comes back from there has lost its digits
 
+
+@in_float_range
 def nst_ht(
     A: Any,
     y: Any,
@@ -115,6 +119,7 @@ def nst_ht(
     return solve_targets(A, y, one, run, x0=start)
 
 
+@in_float_range
 def nst_ht_fb(
     A: Any,
     y: Any,
@@ -335,6 +340,8 @@ def thresholded(A, y, k, back, D, x0, target, run: Course, feedback) -> Outcome:
         norm = np.linalg.norm(r)
         if norm < least:
             best, least, best_T = u[T].copy(), norm, T
+        elif norm > DIVERGED * max(size, least):  # the rows are so dependent that D A⁺ A expands
+            break
         stop = state.record(residual_norm=float(norm), support_change=changed, n_matvec=applications(A)).stop
         if norm <= target or stop:
             capped = False

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import CountingOperator, Operator
 from sparsela._core.prox import top_k
 from sparsela._core.results import RecoveryResult
@@ -32,6 +33,7 @@ CACHED = 1 << 24  # bytes: an A that stays in the cache is passed over as often 
 BATCH_GRAM = 1 << 28  # bytes that the Gram matrix of a batch of targets may take
 
 
+@in_float_range
 def omp(
     A: Any,
     y: Any,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import Operator
 from sparsela._core.prox import project_l1_ball
 from sparsela._core.results import RecoveryResult
@@ -29,6 +30,7 @@ SETTLED = 20  # iterations on one support, after which it is tried
 STALLED = 1e-9  # of ``‖A* y‖∞ / ‖y‖``: a residual this little correlated cannot be lowered
 
 
+@in_float_range
 def lasso_ball(
     A: Any,
     y: Any,
@@ -99,7 +101,7 @@ def lasso_ball(
     run = course(
         "lasso_ball", tol=tol, max_iter=max_iter, verbose=verbose, callback=callback, return_history=return_history
     )
-    L = 1.01 * spectral_norm(A) ** 2
+    L = 1.01 * spectral_norm(A) ** 2 or 1.0  # for A = 0 any will do
 
     def one(A, y, x0, target):
         x0 = None if x0 is None else project_l1_ball(x0, tau)
@@ -118,6 +120,7 @@ def lasso_ball(
     return solve_targets(A, y, one, run, x0=start)
 
 
+@in_float_range
 def bpdn(
     A: Any,
     y: Any,
@@ -190,7 +193,7 @@ def bpdn(
     A, y = measured(A, y)
     sigma, start = check_positive(sigma, "sigma", allow_zero=True), check_start(x0, A, y)
     run = course("bpdn", tol=tol, max_iter=max_iter, verbose=verbose, callback=callback, return_history=return_history)
-    L = 1.01 * spectral_norm(A) ** 2
+    L = 1.01 * spectral_norm(A) ** 2 or 1.0
 
     def one(A, y, x0, target):
         return pareto(A, y, sigma, x0, L, run, finish_bpdn)

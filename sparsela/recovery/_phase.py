@@ -12,11 +12,12 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose, progress_bar
 from sparsela._core.random import seed_from
 from sparsela._core.results import Result
 from sparsela._core.threads import effective_n_jobs
-from sparsela._core.validation import check_count, check_positive
+from sparsela._core.validation import check_count, check_dtype, check_positive
 from sparsela.recovery._adaptive import adaptive_nst_ht_fb
 from sparsela.recovery._basis_pursuit import basis_pursuit
 from sparsela.recovery._nst import nst_ht_fb
@@ -45,6 +46,8 @@ ENSEMBLES = ("gaussian", "bernoulli", "partial_dct", "partial_hadamard", "ill_co
 SIGNALS = ("gaussian", "flat", "uniform", "geometric")
 CONDITION, DECAY = 100.0, 0.7  # of "ill_conditioned"; of "geometric"
 HOPELESS = 2  # cells in a row without a success, after which a column of the diagram ends
+
+SMALLEST_DELTA = 1e-12  # below it the integrals of `weak_threshold` have no digit right
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -135,6 +138,7 @@ class PhaseDiagram(Result):
         )
 
 
+@in_float_range
 def weak_threshold(delta: Any, *, sign: str = "real") -> Any:
     """The asymptotic phase transition of ℓ1: the k/m up to which it recovers most signals from δ = m/n.
 
@@ -174,9 +178,9 @@ def weak_threshold(delta: Any, *, sign: str = "real") -> Any:
     """
     if sign not in ("real", "nonnegative"):
         raise ValueError(f"sign must be 'real' or 'nonnegative', got {sign!r}")
-    delta = np.asarray(delta, float)
-    if not np.all((delta > 0) & (delta < 1)):
-        raise ValueError(f"delta must be in (0, 1), got {delta}")
+    delta = _reals(delta, "delta").astype(float)
+    if not np.all((delta >= SMALLEST_DELTA) & (delta < 1)):
+        raise ValueError(f"delta must be in (0, 1) and at least {SMALLEST_DELTA:g}, got {delta}")
     c = 2.0 if sign == "real" else 1.0
 
     def rho(z, d):
@@ -410,8 +414,13 @@ def _name_of(solver: Callable) -> str:
     return getattr(solver, "__name__", type(solver).__name__)
 
 
+def _reals(values: Any, name: str) -> np.ndarray:
+    array = np.asarray(values)
+    return array.astype(check_dtype(array.dtype, name, allow_complex=False))
+
+
 def _grid(values: Any, name: str) -> np.ndarray:
-    values = np.linspace(0.08, 0.96, 12) if values is None else np.atleast_1d(np.asarray(values, float))
+    values = np.linspace(0.08, 0.96, 12) if values is None else np.atleast_1d(_reals(values, name))
     if values.ndim != 1 or not values.size:
         raise ValueError(f"{name} must be a vector with at least one value, got shape {values.shape}")
     if not np.all((values > 0) & (values <= 1)) or np.any(np.diff(values) <= 0):

@@ -255,10 +255,10 @@ def residual_norm(A: Operator, y: np.ndarray, x: np.ndarray) -> float:
 def warn_unconverged(run: Course, n_capped: int, n_targets: int, relative: np.ndarray) -> None:
     from sklearn.exceptions import ConvergenceWarning  # brings scikit-learn
 
+    worst = np.max(relative, initial=0, where=~np.isnan(relative))
     which = "" if n_targets == 1 else f" for {n_capped} of {n_targets} targets"
     warnings.warn(
-        f"{run.name} stopped at max_iter={run.max_iter}{which}: relative residual {np.nanmax(relative):.2e}, "
-        f"tol={run.tol:g}",
+        f"{run.name} stopped at max_iter={run.max_iter}{which}: relative residual {worst:.2e}, tol={run.tol:g}",
         ConvergenceWarning,
         stacklevel=4,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import top_k
 from sparsela._core.results import RecoveryResult
 from sparsela.recovery._least_squares import on_support
@@ -16,6 +17,7 @@ from sparsela.recovery._problem import Course, Outcome, applications, pursue, ze
 PATIENCE = 5  # iterations of CoSaMP without a smaller residual
 
 
+@in_float_range
 def cosamp(
     A: Any,
     y: Any,
@@ -108,6 +110,7 @@ def cosamp(
     )
 
 
+@in_float_range
 def subspace_pursuit(
     A: Any,
     y: Any,

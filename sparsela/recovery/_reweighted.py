@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, cg
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import CountingOperator, Operator
 from sparsela._core.results import RecoveryResult
 from sparsela._core.validation import check_count, check_positive
@@ -31,6 +33,7 @@ LEAST_EPSILON = 1e-3  # of the largest coefficient
 LAST_EPSILON = 1e-8  # of IRLS, y of unit norm
 
 
+@in_float_range
 def reweighted_l1(
     A: Any,
     y: Any,
@@ -146,6 +149,7 @@ def _reweighted(A: CountingOperator, y, sigma: float, epsilon: Any, run: Course,
     return Outcome(x, state.n_iter, state.history, converged=converged)
 
 
+@in_float_range
 def irls(
     A: Any,
     y: Any,
@@ -273,8 +277,10 @@ def weighted_solve(A: Operator, q: np.ndarray, y: np.ndarray, start: np.ndarray)
             half = full * np.sqrt(q)
             G = half @ half.conj().T
         try:
-            return scipy.linalg.solve(G, y, assume_a="pos", check_finite=False)
-        except np.linalg.LinAlgError:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", scipy.linalg.LinAlgWarning)  # few digits are right: least squares then
+                return scipy.linalg.solve(G, y, assume_a="pos", check_finite=False)
+        except (np.linalg.LinAlgError, scipy.linalg.LinAlgWarning):
             return scipy.linalg.lstsq(G, y, check_finite=False)[0]
     m = A.shape[0]
     gram = LinearOperator((m, m), matvec=lambda r: A.matvec(q * A.rmatvec(r)), dtype=y.dtype)

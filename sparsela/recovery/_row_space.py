@@ -63,7 +63,7 @@ class SingularVectors:
 
     def __init__(self, A: np.ndarray):
         U, s, Vh = scipy.linalg.svd(A, full_matrices=False, check_finite=False)
-        rank = int(np.count_nonzero(s > max(A.shape) * np.finfo(s.dtype).eps * s[0]))
+        rank = _positive(np.count_nonzero(s > max(A.shape) * np.finfo(s.dtype).eps * s[0]))
         self.U, self.s, self.Vh = U[:, :rank], s[:rank], Vh[:rank]
 
     def apply(self, r: np.ndarray, relative: float, correlations: np.ndarray | None = None) -> np.ndarray:
@@ -86,6 +86,7 @@ class EigenGram:
     def __init__(self, A: Operator, G: np.ndarray, of_rows: bool):
         values, V = np.linalg.eigh(G)
         kept = values > max(A.shape) * np.finfo(values.dtype).eps * values[-1]
+        _positive(np.count_nonzero(kept))
         self.A, self.values, self.V, self.of_rows = A, values[kept], V[:, kept], of_rows
 
     def _solve(self, b: np.ndarray) -> np.ndarray:
@@ -105,6 +106,12 @@ class EigenGram:
             return np.einsum("ij,ij->i", self.V.conj(), self.V).real
         U = self.V / np.sqrt(self.values)
         return _squared_columns(self.A, lambda C: U.conj().T @ C)
+
+
+def _positive(rank: int) -> int:
+    if rank == 0:
+        raise ValueError("A must not be zero: it has no row space to tune in")
+    return int(rank)
 
 
 class ConjugateGram:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import CountingOperator
 from sparsela._core.results import RecoveryResult, support_of
 from sparsela._core.validation import check_positive
@@ -50,6 +51,7 @@ class SparseBayesResult(RecoveryResult):
     std: np.ndarray | None = None
 
 
+@in_float_range
 def sbl(
     A: Any,
     y: Any,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import top_k
 from sparsela._core.results import RecoveryResult
 from sparsela._core.validation import check_positive
@@ -18,6 +19,7 @@ SAFETY = 1.02  # Lanczos steps give a norm from below
 STILL = 1e-12  # of its size, by which an iterate that has arrived moves
 
 
+@in_float_range
 def iht(
     A: Any,
     y: Any,
@@ -112,6 +114,7 @@ def iht(
     )
 
 
+@in_float_range
 def niht(
     A: Any,
     y: Any,
@@ -211,6 +214,7 @@ def niht(
     )
 
 
+@in_float_range
 def htp(
     A: Any,
     y: Any,
@@ -340,6 +344,8 @@ def _niht(A, y, k, x0, target, run: Course, *, c, kappa) -> Outcome:
             step = (new - x)[moved]
             image = A.apply_support(moved, step)
             far, long = np.vdot(step, step).real, np.vdot(image, image).real
+            if not np.isfinite(long):  # no shorter step would end the search
+                raise OverflowError("the squared step of niht is no finite number")
             if np.array_equal(T, S) or mu * long <= (1 - c) * far:
                 break
             mu /= kappa * (1 - c)

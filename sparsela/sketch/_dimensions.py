@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_count, check_positive
 from sparsela.transforms import next_pow2
 
@@ -14,7 +15,10 @@ VARIANTS = ("sparser", "ailon-chazelle")
 KINDS = ("gaussian", "sparse_sign", "countsketch", "sparse_embedding", "srht", "fast_jl")
 GOALS = ("norm", "product", "subspace")
 
+SMALLEST_EPS = 1e-8  # the resolution of a sum of squares in double
 
+
+@in_float_range
 def johnson_lindenstrauss_min_dim(n_samples: Any, *, eps: Any = 0.1) -> Any:
     """Components that keep all distances between n points within a factor 1 ± eps, by a Gaussian sketch.
 
@@ -111,6 +115,8 @@ def fast_jl_density(
 
 def check_eps(eps: Any, name: str = "eps") -> float:
     eps = check_positive(eps, name)
+    if eps < SMALLEST_EPS:
+        raise ValueError(f"{name} must be at least {SMALLEST_EPS:g}, got {eps:g}: no size is large enough for less")
     if eps >= 1:
         raise ValueError(f"{name} must be between 0 and 1, got {eps}")
     return eps

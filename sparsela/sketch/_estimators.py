@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_indices
 from sparsela.sketch._dimensions import johnson_lindenstrauss_min_dim
 from sparsela.sketch._operator import SketchOperator
 
@@ -80,6 +80,7 @@ class FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._validate_params()
         if self.n_components != "auto":
             check_count(self.n_components, "n_components")  # True is an int to the constraints
+        check_indices(X, "X")
         X = validate_data(self, X, **INPUT)
         self._check_sizes(X)
         self.n_components_ = self._size(*X.shape)
@@ -110,6 +111,7 @@ class FeatureSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         check_is_fitted(self)
         late = not (issparse(X) or self.operator_._drawn.blind)  # NaN and infinity reach Y: look there, it is smaller
+        check_indices(X, "X")
         X = validate_data(self, X, reset=False, ensure_all_finite=not late, **INPUT)
         Y = self.operator_._apply(X.tocsr() if issparse(X) else X)
         if late and not get_config()["assume_finite"]:

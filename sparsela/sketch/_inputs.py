@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.threads import effective_n_jobs
-from sparsela._core.validation import check_dtype, check_finite
+from sparsela._core.validation import check_dtype, check_finite, check_indices
 
 BLOCK = 1 << 18  # numbers that are copied at a time where a kernel needs contiguous rows
 SERIAL = 1 << 16  # numbers below which a second thread costs more than it saves
@@ -26,6 +26,7 @@ def check_data(X: Any, name: str = "X", *, finite: bool = True) -> np.ndarray | 
         if X.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got shape {X.shape}")
         dtype = check_dtype(X.dtype, name)
+        check_indices(X, name)
         X = X.tocsr() if X.format != "csr" else X
         X = X if X.dtype == dtype else X.astype(dtype)
         check_finite(X.data, name)

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.linalg
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import DenseOperator, Operator, as_operator
 from sparsela._core.progress import check_verbose, iterate
 from sparsela._core.results import Result
@@ -113,6 +114,7 @@ class Plan:
         return {"n_points": max(3, q)} if self.kind == "fast_jl" else {}
 
 
+@in_float_range
 def lstsq(
     A,
     b,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from, uniform_hash
 from sparsela._core.results import Result
 from sparsela._core.validation import check_count, check_vector
@@ -88,6 +89,7 @@ class RowSample(Result):
         return replace(self, indices=ids, weights=weights, rows=rows, tau=tau)
 
 
+@in_float_range
 def coordinated_sample(A, size, *, method="priority", weighting="l2", random_state=None, row_ids=None):
     """Sample rows of a table so that samples of other tables, drawn apart with the same seed, keep the same ones.
 
@@ -175,6 +177,7 @@ def coordinated_sample(A, size, *, method="priority", weighting="l2", random_sta
     return RowSample(ids[kept], A[kept], w[kept], float(tau), seed, method, name, size, A.shape[1], gram)
 
 
+@in_float_range
 def product_from_samples(SA, SB):
     """Estimate ``AᵀB`` from coordinated samples of A and of B.
 
@@ -227,6 +230,7 @@ def product_from_samples(SA, SB):
     return np.asarray(W.toarray() if sp.issparse(W) else W, dtype)
 
 
+@in_float_range
 def lstsq_from_samples(SA, Sb):
     """Estimate the least-squares solution ``min ‖A x − b‖`` of tables that are apart, from coordinated samples.
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.random import bucket_hash, seed_from, sign_hash
 from sparsela._core.threads import effective_n_jobs
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_indices
 from sparsela.sketch._inputs import check_csr, check_data
 from sparsela.sketch._signs import Blocks, SignSketch
 from sparsela.transforms import fwht, next_pow2
@@ -109,6 +109,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         self._validate_params()
         check_count(self.n_components, "n_components")  # True is an int to the constraints
+        check_indices(X, "X")
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         self.n_components_, self.seed_ = int(self.n_components), seed_from(self.random_state)
         self._hashes = [
@@ -129,6 +130,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         if issparse(X):
             X = X.tocsr()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_matrix
 from sparsela.transforms._architecture import (
     Pattern,
@@ -26,6 +27,7 @@ from sparsela.transforms._split import split
 CONVERGED = {8: 1e-8, 4: 1e-4}  # relative error of an exact factorization, by bytes of a real number
 
 
+@in_float_range
 def butterfly_factorization(
     A: Any,
     *,

@@ -10,13 +10,15 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.random import random_stream
-from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._result import FactorizationResult
 from sparsela.transforms._slices import best_rank
 
 
+@in_float_range
 def fixed_support_factorization(
     A: Any, left_support: Any, right_support: Any, *, max_iter: int = 200, tol: float = 1e-10
 ) -> FactorizationResult:
@@ -202,6 +204,7 @@ def _alike(support: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _check_support(support: Any, name: str) -> np.ndarray:
+    check_indices(support, name)
     mask = support.toarray() if sp.issparse(support) else np.asarray(support)
     if mask.dtype.kind not in "biufc":
         raise TypeError(f"{name} must be of booleans or numbers, got {mask.dtype}")

@@ -98,7 +98,7 @@ def fwht(
     if order not in ORDERS:
         raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
     X = _numbers(X)
-    axis = normalize_axis_index(operator.index(axis), X.ndim)
+    axis = normalize_axis_index(max(-X.ndim - 1, min(operator.index(axis), X.ndim)), X.ndim)
     n = _length(X.shape[axis], n, axis)
     shape = (*X.shape[:axis], n, *X.shape[axis + 1 :])
     target = _target(X, shape, out)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_count, check_positive
 from sparsela.transforms import _palm, proj
 from sparsela.transforms._matrices import as_factor
@@ -18,6 +19,7 @@ from sparsela.transforms._sweep import pack
 PRESETS = ("hadamard", "rect", "dft")
 
 
+@in_float_range
 def hierarchical_factorization(
     A,
     constraints=None,

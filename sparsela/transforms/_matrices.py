@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.sparse_backend import Companion
-from sparsela._core.validation import check_dtype, check_finite
+from sparsela._core.validation import check_dtype, check_finite, check_indices
 
 
 class Factor:
@@ -208,6 +208,7 @@ def as_factor(given: Any, name: str, *, copy: bool = True) -> Factor:
     if sp.issparse(given):
         if given.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got shape {given.shape}")
+        check_indices(given, name)
         csr = sp.csr_array(given, dtype=check_dtype(given.dtype, name), copy=copy)
         if not (csr.has_canonical_format and csr.has_sorted_indices) or not csr.data.all():
             csr = csr.copy()  # with copy=False the user's own arrays stay as they are

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_count, check_matrix
 from sparsela.transforms import _pairs
 from sparsela.transforms._factors import KroneckerSparse
@@ -128,6 +129,7 @@ class MonarchOperator(FactorizedOperator):
         return values.reshape(k, r, q, -1).swapaxes(1, 2).reshape(k, q * r, -1)
 
 
+@in_float_range
 def monarch_project(A: Any, *, n_blocks: tuple[int, int] | None = None, rank: int = 1) -> MonarchOperator:
     """The Monarch matrix nearest to A in Frobenius norm: a global optimum.
 

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import iterate
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_positive
@@ -29,6 +30,7 @@ SUPPORT_SETS = (  # a support and nothing else: values may be refitted over it
 )  # fmt: skip
 
 
+@in_float_range
 def palm4msa(
     A,
     constraints,

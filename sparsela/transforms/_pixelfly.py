@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.results import Result
 from sparsela._core.validation import check_count, check_matrix, check_positive
 from sparsela.transforms._alternate import alternate
@@ -179,6 +180,7 @@ def _touched(n_blocks: int, b: int) -> np.ndarray:
     return (i * b < (p + 1) * n_blocks) & ((i + 1) * b > p * n_blocks)
 
 
+@in_float_range
 def pixelfly_fit(
     A: Any,
     *,

@@ -10,13 +10,15 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from sparsela._core.validation import check_count, check_matrix, check_positive
+from sparsela._core.float_range import in_float_range
+from sparsela._core.validation import check_count, check_indices, check_matrix, check_positive
 from sparsela.transforms._alternate import alternate
 from sparsela.transforms._operator import FactorizedOperator
 from sparsela.transforms._pixelfly import PixelflyResult, SparsePlusLowRank
 from sparsela.transforms._subspace import truncated_svd
 
 
+@in_float_range
 def pixelfly_regression(
     X: Any,
     Y: Any,
@@ -191,6 +193,7 @@ def _solver(Z: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 
 def _check_mask(mask: Any, shape: tuple[int, int]) -> tuple[Any, np.ndarray]:
     """The mask as it came and as a dense boolean array."""
+    check_indices(mask, "mask")
     dense = mask.toarray() if sp.issparse(mask) else np.asarray(mask)
     if dense.dtype.kind not in "biuf":
         raise TypeError(f"mask must be of booleans or numbers, got {dense.dtype}")

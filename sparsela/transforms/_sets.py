@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.validation import check_matrix
 
 
@@ -29,6 +30,7 @@ class ProjectionSet:
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be a bool, got {getattr(self, name)!r}")
 
+    @in_float_range
     def __call__(self, M, out=None) -> np.ndarray:
         """The projection of M, dense; of M's dtype."""
         M = self._checked(M)

@@ -1,0 +1,141 @@
+"""What the fuzzing found, one test each."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import sparsela
+from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, recovery, sketch, transforms
+from sparsela.recovery import prox
+
+from .calls import FEATURES, A, X, y
+
+
+def test_niht_ends_where_squares_overflow():
+    """It halved its step for ever."""
+    with pytest.raises(ValueError, match="y must be between"):
+        recovery.niht(A, np.where(np.arange(8) == 4, 1e300, y), 2)
+
+
+@pytest.mark.parametrize("levels", [41, 2**31, 2**70])
+def test_levels_have_an_end(levels):
+    """Billions of levels were planned one by one."""
+    with pytest.raises(ValueError, match="levels must be between 0 and 40"):
+        matmul.error_bound("strassen", levels, (8, 8, 8))
+    with pytest.raises(ValueError, match="levels must be between 0 and 40"):
+        matmul.multiply(A, A.T, scheme="strassen", levels=levels)
+
+
+def test_threads_have_an_end():
+    """Every later call ended in an OverflowError."""
+    with pytest.raises(ValueError, match="n_jobs must be at most"):
+        sparsela.set_config(n_jobs=2**70)
+
+
+def test_inputs_of_a_program_have_an_end():
+    with pytest.raises(ValueError, match="n_inputs must be between"):
+        matmul.AdditionProgram(2**70, [], [])
+
+
+@pytest.mark.parametrize("solver", [recovery.nst_ht, recovery.nst_ht_fb])
+def test_null_space_tuning_refuses_a_zero_matrix(solver):
+    with pytest.raises(ValueError, match="A must not be zero"):
+        solver(np.zeros((4, 6)), np.ones(4), 1)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_null_space_tuning_keeps_its_best_iterate_where_rows_are_equal():
+    """It went on until the numbers overflowed."""
+    for matrix in (np.ones((8, 12)), np.broadcast_to(A[:1], A.shape)):
+        result = recovery.nst_ht(matrix, y, 2)
+        assert np.isfinite(result.x).all() and result.residual_norm <= 2 * np.linalg.norm(y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_zero_matrix_has_the_zero_solution():
+    """A division by its norm."""
+    assert not recovery.bpdn(np.zeros((4, 6)), np.ones(4), 3.0).x.any()
+    assert not recovery.lasso_ball(np.zeros((4, 6)), np.ones(4), 1.0).x.any()
+
+
+@pytest.mark.parametrize("bad", [[], 3.0, np.ones(6), [[1j] * 6]])
+def test_sparse_coder_looks_at_its_dictionary_before_its_width(bad):
+    """An IndexError of the property that gives the width."""
+    with pytest.raises((ValueError, TypeError)):
+        coding.SparseCoder(bad).fit(X)
+
+
+def test_numpy_integers_as_parameters():
+    """A block size was divided by an int8."""
+    two = np.int8(2)
+    assert dictionary.BinarySparseCoding(two, n_steps=2, random_state=0).fit(FEATURES).components_.shape == (2, 6)
+    assert dpp.DPPFeatureSelector(two, random_state=0).fit_transform(FEATURES).shape[1] == 2
+    assert matmul.MachineModel.nominal("float64").predict_blas((np.int8(16), np.int8(100), 8)) > 0
+
+
+@pytest.mark.parametrize("bad", [None, [["a"]], np.ones((7, 2))])
+def test_meta_factorization_checks_its_factors(bad):
+    with pytest.raises((ValueError, TypeError)):
+        lowrank.MetaFactorization(np.ones((3, 1)), np.ones((1, 1)), bad)
+
+
+def test_zero_threshold_of_a_zero_group():
+    """0/0."""
+    assert prox.group_soft_threshold([0.0, 2.0], 0.0).tolist() == [0.0, 2.0]
+
+
+def test_unsigned_groups():
+    z = np.array([3.0, 0.3, 4.0, 0.4])
+    np.testing.assert_array_equal(
+        prox.group_soft_threshold(z, 1.0, groups=np.array([0, 1, 0, 1], np.uint64)),
+        prox.group_soft_threshold(z, 1.0, groups=[0, 1, 0, 1]),
+    )
+
+
+def test_penalty_of_an_infinite_number():
+    assert prox.SCAD().value([np.inf], 0.1) == pytest.approx(0.1**2 * 4.7 / 2)
+
+
+@pytest.mark.parametrize("call", [lambda: prox.Box(1j, 2.0), lambda: recovery.weak_threshold(0.5j)])
+def test_complex_numbers_are_refused_not_cut(call):
+    with pytest.raises(TypeError, match="must be real"):
+        call()
+
+
+def test_complex_indices_are_refused_not_cut():
+    with pytest.raises(TypeError, match="indices must be integers"):
+        nn.CondensedLinear(np.array([[0j, 1]]), np.ones((1, 2)), np.zeros(1, int), 3, 1)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_object_as_gradient():
+    layer = nn.SparseLinear(6, 5, density=0.5, dtype=np.float64, random_state=0)
+    layer.forward(np.ones((6, 3)))
+    assert layer.backward(np.asmatrix(np.ones((5, 3))))[2].shape == (5,)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: nn.widen_for_sparsity(30, 5e-324),
+        lambda: nn.prune_n_m(np.ones((2, 8)), 2, 2**31),
+        lambda: sketch.sketch_size("gaussian", goal="subspace", eps=5e-324, rank=3),
+        lambda: transforms.fwht(np.ones((2, 8)), axis=2**70),
+    ],
+)
+def test_numbers_out_of_all_proportion(call):
+    """OverflowError and ZeroDivisionError."""
+    with pytest.raises(ValueError):
+        call()
+
+
+def test_irls_in_single_precision_solves_in_silence():
+    result = recovery.irls(A.astype(np.float32), y.astype(np.float32))
+    np.testing.assert_allclose(A @ result.x, y, atol=1e-4)
+
+
+def test_indices_out_of_range_do_not_reach_a_product():
+    broken = sp.csr_array(A)
+    broken.indices[5] = 10**8
+    with pytest.raises(ValueError, match="no valid csr array"):
+        recovery.omp(broken, y, 2)
