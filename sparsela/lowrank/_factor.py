@@ -90,6 +90,12 @@ class ExtendedFactor:
         self._table[start : self.size, : Z.shape[1]] = Z
         self._gram += Z.T @ Z
 
+    def expand(self, start: int, U: np.ndarray) -> None:
+        """The rows from `start` on become U times them, for a U with orthonormal columns: BᵀB stays as it is."""
+        rows = U @ self._table[start : self.size, : self.used]
+        self.extend(start + len(U) - self.size)
+        self._table[start : self.size, : self.used] = rows
+
     def scatter(self, C: np.ndarray, Y: np.ndarray, batch, T: np.ndarray, S) -> None:
         """``U ← U C + Eᵀ Y``, given T = E B and S = E Eᵀ."""
         Z, T = self._divide(C, Y, T)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from numbers import Integral, Real
 
@@ -9,11 +10,12 @@ import numpy as np
 from scipy.linalg import svd
 from scipy.sparse import issparse
 from scipy.sparse.linalg import svds
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
+from sparsela._core.row_blocks import RowBlocks, in_tree, is_collection
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_vector
 from sparsela.lowrank._batches import as_rows, squares
@@ -191,8 +193,9 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
         Parameters
         ----------
-        X : {ndarray, sparse array} of shape (n_rows, n_features)
-            The next rows.
+        X : {ndarray, sparse array} of shape (n_rows, n_features), or a Dask collection
+            The next rows. Of a Dask array, a bag of arrays or a list of delayed ones, every block is factorized where
+            it lies, to rank k, and the factors are merged in a tree; that is one update.
         y : None
             Ignored.
 
@@ -200,7 +203,68 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         self
         """
+        if is_collection(X):
+            return self._fit_blocks(RowBlocks(X, "X"))
         return self.add_rows(X) if hasattr(self, "_model") else self.fit(X)
+
+    def _fit_blocks(self, X):
+        first = not hasattr(self, "_model")
+        seed = seed_from(self.random_state) if first else self.seed_
+        start = clone(self).set_params(random_state=seed, decay=1.0)
+        total = in_tree(X.map(_fitted, start), _merged)
+        if total is None:
+            raise ValueError("X must have at least one row, got none")
+        if not first:
+            return self.merge(total)
+        params = self.get_params()
+        vars(self).update(vars(total))
+        self.set_params(**params)
+        self.n_updates_ = 0
+        return self
+
+    def merge(self, other):
+        """Append the rows that another one has seen: one update.
+
+        Parameters
+        ----------
+        other : UpdatableTruncatedSVD
+            It stays as it is.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            If it is no such estimator, or of another dtype.
+        ValueError
+            If it has seen another number of features.
+
+        Notes
+        -----
+        What is appended is its model of rank k, which is k rows for the update, ``singular_values_[:, None] *
+        components_``; then its left vectors take their place: O(m k²) for the m rows that it has seen.
+        """
+        if not isinstance(other, UpdatableTruncatedSVD):
+            raise TypeError(f"other must be an UpdatableTruncatedSVD, got {type(other).__name__}")
+        check_is_fitted(self)
+        check_is_fitted(other)
+        if other.n_features_in_ != self.n_features_in_:
+            raise ValueError(
+                f"models must have seen equal features to be merged, got {self.n_features_in_} and "
+                f"{other.n_features_in_}"
+            )
+        mine, yours = self._model.right.dtype, other._model.right.dtype
+        if mine != yours:
+            raise TypeError(f"models must have equal dtypes to be merged, got {mine} and {yours}")
+        U, rest = other.left_singular_vectors(), other._energy - float(np.square(other._model.s).sum())
+        n_seen = self.n_samples_seen_
+        rows = as_rows(other.singular_values_[:, None] * other.components_, "other", mine)
+        self._updated(self._model.add_rows, (rows,))
+        self._energy += rest  # what the other one had cut off was seen too
+        self._model.left.expand(n_seen, U)
+        return self._refresh()
 
     def add_rows(self, E, *, new_features=False):
         """Append rows.
@@ -486,3 +550,19 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _fitted(block, start):
+    """The model of one block; None of an empty one."""
+    return clone(start).fit(block) if block.shape[0] else None
+
+
+def _merged(models):
+    """One model of blocks that follow one another."""
+    models = [model for model in models if model is not None]
+    if not models:
+        return None
+    total = copy.deepcopy(models[0])  # what a worker holds may be asked for again
+    for model in models[1:]:
+        total.merge(model)
+    return total
