@@ -46,6 +46,7 @@ class RowBlocks:
             if A.ndim == 2 and A.numblocks[1] > 1:
                 A = A.rechunk({1: -1})
             self.blocks, self._lengths = list(A.to_delayed().ravel()), A.chunks[0]
+            self._kept = A  # a cluster forgets what it holds in memory when the array goes
         elif isinstance(A, (list, tuple)):
             self.blocks = list(A)
         elif type(A).__module__.startswith("dask.bag"):

@@ -181,9 +181,12 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         self
         """
+        return self._fit(X)
+
+    def _fit(self, X, seed=None):
         self._check_parameters()
         X = validate_data(self, X, **INPUT)
-        seed = seed_from(self.random_state)
+        seed = seed_from(self.random_state) if seed is None else seed
         energy = squares(X.data if issparse(X) else X, "X")
         U, s, Vt = self._factorized(X, min(self.n_components, *X.shape), seed)
         return self._start(U, s, Vt, energy, seed)
@@ -210,8 +213,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _fit_blocks(self, X):
         first = not hasattr(self, "_model")
         seed = seed_from(self.random_state) if first else self.seed_
-        start = clone(self).set_params(random_state=seed, decay=1.0)
-        total = in_tree(X.map(_fitted, start), _merged)
+        start = clone(self).set_params(decay=1.0)  # blocks of one update are of one age
+        total = in_tree(X.map(_fitted, start, seed), _merged)
         if total is None:
             raise ValueError("X must have at least one row, got none")
         if not first:
@@ -552,9 +555,9 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return tags
 
 
-def _fitted(block, start):
+def _fitted(block, start, seed):
     """The model of one block; None of an empty one."""
-    return clone(start).fit(block) if block.shape[0] else None
+    return clone(start)._fit(block, seed) if block.shape[0] else None
 
 
 def _merged(models):
