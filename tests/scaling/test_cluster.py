@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -165,6 +167,22 @@ def test_updated_svd_of_sparse_blocks(client):
     assert_allclose(many.singular_values_, want, atol=1e-9)
 
 
+def in_short(block):
+    model = UpdatableTruncatedSVD(8, random_state=0).fit(block)
+    return model.singular_values_[:, None] * model.components_
+
+
+def test_updated_svd_without_the_left_vectors(client):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 8)) @ rng.normal(size=(8, 40))
+    A = da.from_array(X, chunks=(300, 40))
+    short = A.map_blocks(in_short, chunks=((8,) * A.numblocks[0], A.chunks[1]), meta=np.empty((0, 0)))
+    model = UpdatableTruncatedSVD(8, random_state=0).partial_fit(short)
+    _, s, Vt = np.linalg.svd(X, full_matrices=False)
+    assert_allclose(model.singular_values_, s[:8], rtol=1e-9)
+    assert_allclose(np.abs(np.sum(model.components_ * Vt[:8], axis=1)), 1, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "params",
     [
@@ -266,6 +284,22 @@ def test_a_worker_is_lost_between_steps(client, X):
         model.partial_fit(data)
     assert_allclose(models[1].components_, models[0].components_, atol=1e-10)
     assert_allclose(stream.partial_fit(A).sketch_, sketch(np.vstack([X, X]), 16, random_state=0), atol=1e-12)
+
+
+def test_nothing_imports_dask():
+    code = """
+import sys, importlib, numpy as np, sparsela
+for room in sparsela._ROOMS:
+    importlib.import_module("sparsela." + room)
+X = np.random.default_rng(0).normal(size=(60, 5))
+sparsela.dictionary.OnlineDictionaryLearning(6, random_state=0).partial_fit(X)
+sparsela.lowrank.UpdatableTruncatedSVD(2, random_state=0).partial_fit(X).partial_fit(X)
+sparsela.dpp.KernelDPP(expected_size=2, random_state=0).fit(X).sample()
+sparsela.sketch.sketch(X, 16, random_state=0)
+assert "dask" not in sys.modules and "distributed" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_bad_input(X):
