@@ -135,7 +135,7 @@ def measure(quick: bool) -> list[dict]:
         print(f"here: {work.name}, {seconds(row['here'])}", flush=True)
     for n_workers in (1, 2):
         with (
-            LocalCluster(n_workers, threads_per_worker=1, memory_limit=None, dashboard_address=None) as cluster,
+            LocalCluster(n_workers, threads_per_worker=1, memory_limit=None, dashboard_address=":0") as cluster,
             Client(cluster) as client,
             joblib.parallel_config("dask"),
         ):

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.linalg import svd
 from scipy.sparse import issparse
-from scipy.sparse.linalg import svds
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
-from sparsela._core.row_blocks import RowBlocks, in_tree, is_collection
+from sparsela._core.row_blocks import is_collection
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count, check_matrix, check_vector
 from sparsela.lowrank._batches import as_rows, squares
+from sparsela.lowrank._begin import check_mergeable, factorized, of_blocks
 from sparsela.lowrank._models import ExplicitSVD, ImplicitSVD, Scheme
-from sparsela.lowrank._randomized import largest_positive, randomized_svd
 from sparsela.lowrank._update import as_pair, check_factors
 
 INPUT = {"accept_sparse": ("csr", "csc", "coo"), "dtype": (np.float64, np.float32)}
@@ -188,7 +185,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         X = validate_data(self, X, **INPUT)
         seed = seed_from(self.random_state) if seed is None else seed
         energy = squares(X.data if issparse(X) else X, "X")
-        U, s, Vt = self._factorized(X, min(self.n_components, *X.shape), seed)
+        U, s, Vt = factorized(X, min(self.n_components, *X.shape), self.init, self.tol, seed)
         return self._start(U, s, Vt, energy, seed)
 
     def partial_fit(self, X, y=None):
@@ -206,24 +203,16 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         self
         """
-        if is_collection(X):
-            return self._fit_blocks(RowBlocks(X, "X"))
-        return self.add_rows(X) if hasattr(self, "_model") else self.fit(X)
-
-    def _fit_blocks(self, X):
         first = not hasattr(self, "_model")
-        seed = seed_from(self.random_state) if first else self.seed_
-        start = clone(self).set_params(decay=1.0)  # blocks of one update are of one age
-        total = in_tree(X.map(_fitted, start, seed), _merged)
-        if total is None:
-            raise ValueError("X must have at least one row, got none")
+        if not is_collection(X):
+            return self.fit(X) if first else self.add_rows(X)
+        seen = of_blocks(X, self, seed_from(self.random_state) if first else self.seed_)
         if not first:
-            return self.merge(total)
-        params = self.get_params()
-        vars(self).update(vars(total))
-        self.set_params(**params)
+            return self.merge(seen)
+        params = self.get_params()  # random_state is ours still
+        vars(self).update(vars(seen))
         self.n_updates_ = 0
-        return self
+        return self.set_params(**params)
 
     def merge(self, other):
         """Append the rows that another one has seen: one update.
@@ -239,31 +228,21 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
         Raises
         ------
-        TypeError
-            If it is no such estimator, or of another dtype.
-        ValueError
-            If it has seen another number of features.
+        TypeError, ValueError
+            If it is no such estimator, of another dtype, or has seen another number of features.
 
         Notes
         -----
-        What is appended is its model of rank k, which is k rows for the update, ``singular_values_[:, None] *
-        components_``; then its left vectors take their place: O(m k²) for the m rows that it has seen.
+        Its model of rank k is k rows for the update, in the place of which its m left vectors come then: O(m k²).
         """
         if not isinstance(other, UpdatableTruncatedSVD):
             raise TypeError(f"other must be an UpdatableTruncatedSVD, got {type(other).__name__}")
         check_is_fitted(self)
         check_is_fitted(other)
-        if other.n_features_in_ != self.n_features_in_:
-            raise ValueError(
-                f"models must have seen equal features to be merged, got {self.n_features_in_} and "
-                f"{other.n_features_in_}"
-            )
-        mine, yours = self._model.right.dtype, other._model.right.dtype
-        if mine != yours:
-            raise TypeError(f"models must have equal dtypes to be merged, got {mine} and {yours}")
+        check_mergeable(self, other)
         U, rest = other.left_singular_vectors(), other._energy - float(np.square(other._model.s).sum())
         n_seen = self.n_samples_seen_
-        rows = as_rows(other.singular_values_[:, None] * other.components_, "other", mine)
+        rows = as_rows(other.singular_values_[:, None] * other.components_, "other", self._model.right.dtype)
         self._updated(self._model.add_rows, (rows,))
         self._energy += rest  # what the other one had cut off was seen too
         self._model.left.expand(n_seen, U)
@@ -476,22 +455,6 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self._validate_params()
         check_count(self.n_components, "n_components")  # True is an int to the constraints
 
-    def _factorized(self, X, rank, seed):
-        if self.init == "block-krylov":
-            found = randomized_svd(X, rank, tol=self.tol, random_state=seed)
-            return found.U, found.s, found.Vt
-        if self.init == "lapack":
-            U, s, Vt = svd(X.toarray() if issparse(X) else X, full_matrices=False, check_finite=False)
-            return largest_positive(U[:, :rank], s[:rank], Vt[:rank])
-        if rank >= min(X.shape):
-            raise ValueError(
-                f"init={self.init!r} must have n_components below both sides of the data {X.shape}, got "
-                f"{self.n_components}: use 'lapack' or 'block-krylov'"
-            )
-        start = np.random.default_rng(seed)
-        U, s, Vt = svds(X, rank, tol=self.tol, solver=self.init, rng=start)
-        return largest_positive(U[:, ::-1], s[::-1], Vt[::-1])
-
     def _start(self, U, s, Vt, energy, seed):
         augmentation = {"fast": self.augmentation, "zha-simon": "full", "vecharynski-saad": "gkl"}[self.method]
         scheme = Scheme(self.n_components, augmentation, self.n_augment, self.n_power_iter, self.rank_tol)
@@ -553,19 +516,3 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _fitted(block, start, seed):
-    """The model of one block; None of an empty one."""
-    return clone(start)._fit(block, seed) if block.shape[0] else None
-
-
-def _merged(models):
-    """One model of blocks that follow one another."""
-    models = [model for model in models if model is not None]
-    if not models:
-        return None
-    total = copy.deepcopy(models[0])  # what a worker holds may be asked for again
-    for model in models[1:]:
-        total.merge(model)
-    return total

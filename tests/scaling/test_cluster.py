@@ -37,7 +37,7 @@ CODERS = [
 def two_processes():
     with (
         distributed.LocalCluster(
-            2, threads_per_worker=1, processes=True, memory_limit=None, dashboard_address=None
+            2, threads_per_worker=1, processes=True, memory_limit=None, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
