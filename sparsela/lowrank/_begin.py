@@ -12,7 +12,11 @@ from scipy.sparse.linalg import svds
 from sklearn.base import clone
 
 from sparsela._core.row_blocks import RowBlocks, in_tree
+from sparsela._core.threads import one_blas_thread
+from sparsela._core.validation import check_matrix, check_vector
+from sparsela.lowrank._models import ExplicitSVD, ImplicitSVD, Scheme
 from sparsela.lowrank._randomized import largest_positive, randomized_svd
+from sparsela.lowrank._update import check_factors
 
 
 def factorized(X: Any, rank: int, init: str, tol: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -30,6 +34,27 @@ def factorized(X: Any, rank: int, init: str, tol: float, seed: int) -> tuple[np.
         )
     U, s, Vt = svds(X, rank, tol=tol, solver=init, rng=np.random.default_rng(seed))
     return largest_positive(U[:, ::-1], s[::-1], Vt[::-1])
+
+
+def given(U: Any, s: Any, Vt: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A user's factorization, checked, of one dtype, singular values descending."""
+    U, Vt = check_matrix(U, "U"), check_matrix(Vt, "Vt")
+    s = check_vector(s, "s", size=U.shape[1])
+    check_factors(U, s, Vt)
+    order, dtype = np.argsort(-s, kind="stable"), np.result_type(U, Vt)
+    return U[:, order].astype(dtype), s[order].astype(dtype), Vt[order].astype(dtype)
+
+
+def svd_model(params: Any, U: np.ndarray, s: np.ndarray, Vt: np.ndarray) -> ImplicitSVD | ExplicitSVD:
+    """The factors as the estimator `params` keeps them."""
+    augmentation = {"fast": params.augmentation, "zha-simon": "full", "vecharynski-saad": "gkl"}[params.method]
+    scheme = Scheme(params.n_components, augmentation, params.n_augment, params.n_power_iter, params.rank_tol)
+    V = np.ascontiguousarray(Vt.T)
+    with one_blas_thread():
+        if params.method != "fast":
+            return ExplicitSVD(U, s, V, scheme)
+        spare = params.n_components if params.spare == "auto" else params.spare
+        return ImplicitSVD(U, s, V, scheme, spare, params.max_condition)
 
 
 def of_blocks(X: Any, model: Any, seed: int) -> Any:

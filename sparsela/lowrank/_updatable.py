@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,11 +13,10 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted, vali
 from sparsela._core.random import seed_from
 from sparsela._core.row_blocks import is_collection
 from sparsela._core.threads import one_blas_thread
-from sparsela._core.validation import check_count, check_matrix, check_vector
-from sparsela.lowrank._batches import as_rows, squares
-from sparsela.lowrank._begin import check_mergeable, factorized, of_blocks
-from sparsela.lowrank._models import ExplicitSVD, ImplicitSVD, Scheme
-from sparsela.lowrank._update import as_pair, check_factors
+from sparsela._core.validation import check_count, check_matrix
+from sparsela.lowrank._batches import as_rows, check_squares, squares
+from sparsela.lowrank._begin import check_mergeable, factorized, given, of_blocks, svd_model
+from sparsela.lowrank._update import as_pair
 
 INPUT = {"accept_sparse": ("csr", "csc", "coo"), "dtype": (np.float64, np.float32)}
 BLOCK = 1024  # rows whose products with each other are formed at a time
@@ -426,16 +424,12 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         ValueError
             If shapes do not fit, or U or Vt is not orthonormal.
         """
-        U, Vt = check_matrix(U, "U"), check_matrix(Vt, "Vt")
-        s = check_vector(s, "s", size=U.shape[1])
-        check_factors(U, s, Vt)
+        U, s, Vt = given(U, s, Vt)
         model = cls(**{"n_components": len(s), **params})
         model._check_parameters()
         if model.n_components < len(s):
             raise ValueError(f"n_components must be at least {len(s)}, the length of s, got {model.n_components}")
-        order, dtype = np.argsort(-s, kind="stable"), np.result_type(U, Vt)
         model.n_features_in_ = Vt.shape[1]
-        U, s, Vt = U[:, order].astype(dtype), s[order].astype(dtype), Vt[order].astype(dtype)
         return model._start(U, s, Vt, float(np.square(s, dtype=np.float64).sum()), seed_from(model.random_state))
 
     @property
@@ -456,15 +450,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         check_count(self.n_components, "n_components")  # True is an int to the constraints
 
     def _start(self, U, s, Vt, energy, seed):
-        augmentation = {"fast": self.augmentation, "zha-simon": "full", "vecharynski-saad": "gkl"}[self.method]
-        scheme = Scheme(self.n_components, augmentation, self.n_augment, self.n_power_iter, self.rank_tol)
-        V = np.ascontiguousarray(Vt.T)
-        with one_blas_thread():
-            if self.method == "fast":
-                spare = self.n_components if self.spare == "auto" else self.spare
-                self._model = ImplicitSVD(U, s, V, scheme, spare, self.max_condition)
-            else:
-                self._model = ExplicitSVD(U, s, V, scheme)
+        self._model = svd_model(self, U, s, Vt)
         self.seed_, self._energy, self.n_updates_ = seed, energy, 0
         return self._refresh()
 
@@ -473,12 +459,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         q = batches[0].shape[0]
         if q == 0:
             return self._refresh()
-        largest = float(self._model.s.max(initial=0))  # before anything is changed
-        sizes = [squares(batch.values, "the batch", beside=largest) for batch in batches]
-        if not math.isfinite(math.prod(sizes)):
-            raise ValueError(
-                f"D Eᵀ must have a finite norm, got D and E of norms {sizes[0] ** 0.5:.3g}, {sizes[1] ** 0.5:.3g}"
-            )
+        check_squares(batches, largest=float(self._model.s.max(initial=0)))  # before anything is changed
         self._model.s = self._model.s * self.decay
         self._energy *= self.decay**2
         with one_blas_thread():
