@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 
-from joblib import cpu_count
+from joblib import Parallel, cpu_count, delayed
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
@@ -45,6 +46,24 @@ def effective_n_jobs(n_jobs: int | None = None) -> int:
     if n_jobs is None:
         return 1 if _in_worker() else max(1, min(_cores(), openmp.max_threads()))
     return _cores() if n_jobs == -1 else n_jobs
+
+
+def on_cluster() -> bool:
+    """Whether tasks go to a backend of joblib that others brought, as Dask's, by ``joblib.parallel_config``.
+
+    Not inside a task: it has one worker.
+    """
+    return not _in_worker() and not type(get_active_backend()[0]).__module__.startswith("joblib._parallel_backends")
+
+
+@contextmanager
+def mapper(n_jobs: int | None):
+    """Context of a function ``(function, items) -> list``: on the joblib backend of a cluster, or on threads here."""
+    if on_cluster():
+        yield lambda function, items: Parallel()(delayed(function)(item) for item in items)
+        return
+    with ThreadPoolExecutor(effective_n_jobs(n_jobs)) as threads:
+        yield lambda function, items: list(threads.map(function, items))
 
 
 @contextmanager

@@ -13,15 +13,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import progress_bar
 from sparsela._core.random import random_stream
+from sparsela._core.row_blocks import is_collection
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._ext import atoms as kernel
 from sparsela.coding._encode import LASSO_SOLVERS
 from sparsela.coding._inputs import Atoms, pad_gram, row_norms
 from sparsela.coding._lasso import batch_lasso, minimise
 from sparsela.coding._omp import VARIANTS, batch_omp, pursue, stopping_rule
+from sparsela.dictionary._batch import Batch, ScatteredSignals, keep_of_past
 from sparsela.dictionary._learner import DictionaryLearner
 from sparsela.dictionary._start import ZERO_ROW, fill, initial_atoms
-from sparsela.dictionary._users import add_normal_equations
 
 UNUSED = 1e-10  # an atom is unused whose energy A_jj is below this share of the largest
 
@@ -216,7 +217,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
             one_blas_thread(),
             progress_bar(self.max_iter * n_batches, type(self).__name__, "batch", self.verbose) as bar,
         ):
-            course = self._begin(X, initial_atoms(X, self._n_components, self.dict_init, rng), rng)
+            course = self._begin(initial_atoms(X, self._n_components, self.dict_init, rng), rng)
             watch = Improvement(min(1.0, self.batch_size / (n + 1)), self.max_no_improvement)
             for epoch in range(1, self.max_iter + 1):
                 before, total = course.D.copy(), 0.0
@@ -243,8 +244,10 @@ class OnlineDictionaryLearning(DictionaryLearner):
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_features)
-            Signals; any number, one included.
+        X : array of shape (n_samples, n_features), or a Dask collection
+            Signals; any number, one included. Of a Dask array, a bag of arrays or a list of delayed ones, all signals
+            are one mini-batch: blocks are coded where they lie, and A and B are summed in a tree. The atoms are those
+            of the same signals in memory, to rounding. As a first batch it needs `dict_init` "data" or an array.
         y : ignored
             For the pipeline's sake.
 
@@ -254,21 +257,28 @@ class OnlineDictionaryLearning(DictionaryLearner):
             Itself.
         """
         first = not hasattr(self, "components_")
-        if first:
-            X = self._check(X)
+        scattered = is_collection(X)
+        if scattered:
+            X = ScatteredSignals(X, self, first)
         else:
-            X = self._validate(X)
+            X = self._check(X) if first else self._validate(X)
         n_threads = effective_n_jobs(self.n_jobs)
         with one_blas_thread():
             if first:
                 rng = random_stream(self.random_state)
-                course = self._begin(X, self._first_atoms(X, rng), rng)
+                atoms = X.first_atoms(self, rng) if scattered else self._first_atoms(X, rng)
+                course = self._begin(atoms, rng)
                 self.error_ = []
             else:
                 D = self.components_.astype(np.float64)
                 course = Course(D, *self.inner_stats_, self._rng, self.n_steps_)
-            objective = self._step(course, np.ascontiguousarray(X), n_threads)
-        self.error_.append(float(objective.mean()))
+            if scattered:
+                batch = X.coded(course.D)
+                self._advance(course, batch)
+                mean = batch.objective / batch.size
+            else:
+                mean = self._step(course, np.ascontiguousarray(X), n_threads).mean()
+        self.error_.append(float(mean))
         return self._finish(course, self.components_.dtype if not first else X.dtype)
 
     def _first_atoms(self, X, rng) -> np.ndarray:
@@ -278,7 +288,7 @@ class OnlineDictionaryLearning(DictionaryLearner):
             return fill(initial_atoms(X, some, self.dict_init, rng), self._n_components, rng)
         return initial_atoms(X, self._n_components, self.dict_init, rng)
 
-    def _begin(self, X, D, rng) -> Course:
+    def _begin(self, D, rng) -> Course:
         K, m = D.shape
         return Course(D.astype(np.float64), np.zeros((K, K)), np.zeros((K, m)), rng)
 
@@ -292,27 +302,36 @@ class OnlineDictionaryLearning(DictionaryLearner):
         return self
 
     def _step(self, course: Course, X: np.ndarray, n_threads: int) -> np.ndarray:
-        """Code a mini-batch, fade the past, add the batch, move the atoms. Returns the objectives before the move."""
-        D = course.D.astype(X.dtype)
+        """Code a mini-batch and learn from it. Returns the objectives before the atoms moved."""
+        codes, objective = self._coded(X, course.D.astype(X.dtype), n_threads)
+        self._advance(course, Batch(X, codes, n_threads))
+        return objective
+
+    def _coded(self, X: np.ndarray, D: np.ndarray, n_threads: int) -> tuple[csr_array, np.ndarray]:
+        """Codes of signals under atoms, and their objectives."""
         codes = self._code(X, D, n_threads)
         R = X - codes @ D
         objective = 0.5 * np.einsum("ij,ij->i", R, R, dtype=np.float64)
         if self.fit_algorithm.startswith("lasso"):
             objective += self.alpha * abs(codes).sum(axis=1)
+        return codes, objective
+
+    def _advance(self, course: Course, batch) -> None:
+        """Fade the past, add the batch, move the atoms."""
         course.t += 1
-        if codes.nnz == 0:  # nothing was explained by any atom: nothing to learn
-            return objective
-        fade = keep_of_past(course.t, X.shape[0], self.forget)
+        if batch.nnz == 0:  # nothing was explained by any atom: nothing to learn
+            return
+        fade = keep_of_past(course.t, batch.size, self.forget)
         course.A *= fade
         course.B *= fade
-        add_normal_equations(course.A, course.B, X, codes, 1 / X.shape[0], n_threads)
-        unused = np.zeros(D.shape[0], np.uint8)
+        batch.add_to(course.A, course.B)
+        unused = np.zeros(len(course.D), np.uint8)
         energy = course.A.diagonal()
         least = UNUSED * energy.max()
         kernel.atom_sweep(course.A, course.B, course.D, self.positive_dict, self.l1_ratio_dict, least, unused)
-        if unused.any():
-            replace(course, np.flatnonzero(unused), X, self.positive_dict)
-        return objective
+        atoms = np.flatnonzero(unused)
+        if atoms.size:
+            replace(course, atoms, batch.signals(atoms.size, course.rng), self.positive_dict)
 
     def _code(self, X: np.ndarray, D: np.ndarray, n_threads: int) -> csr_array:
         G = pad_gram(D)
@@ -349,18 +368,9 @@ class OnlineDictionaryLearning(DictionaryLearner):
         return 0.5 * np.einsum("ij,ij->i", R, R) + self.alpha * abs(codes).sum(axis=1)
 
 
-def keep_of_past(t: int, size: int, forget: float) -> float:
-    """The factor β on A and B before mini-batch t of `size` signals (JMLR 2010, section 3.4.2)."""
-    theta = t * size if t < size else size**2 + t - size
-    beta = (theta + 1 - size) / (theta + 1)
-    return beta * (1 - 1 / t) ** forget if forget else beta
-
-
-def replace(course: Course, atoms: np.ndarray, X: np.ndarray, positive: bool) -> None:
-    """Unused atoms become random signals of the batch, with noise on those that are an atom already."""
-    usable = np.flatnonzero(row_norms(X) > ZERO_ROW)
-    for j in atoms:
-        x = X[usable[course.rng.randint(usable.size)]].astype(np.float64)
+def replace(course: Course, atoms: np.ndarray, signals: np.ndarray, positive: bool) -> None:
+    """Unused atoms become signals, one each, with noise on those that are an atom already."""
+    for j, x in zip(atoms, signals.astype(np.float64), strict=True):
         d = x / np.linalg.norm(x)
         if np.abs(course.D @ d).max() > 1 - 1e-12:
             d = d + 0.01 * x.std() / np.linalg.norm(x) * course.rng.normal(size=d.size)

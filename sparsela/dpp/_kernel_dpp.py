@@ -11,11 +11,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
+from sparsela._core.row_blocks import is_collection
 from sparsela._core.threads import one_blas_thread
 from sparsela._core.validation import check_count
 from sparsela.dpp._dictionary import dictionary, pivoted
 from sparsela.dpp._kernels import check_kernel
 from sparsela.dpp._plan import Reference
+from sparsela.dpp._scattered import ScatteredPoints
 from sparsela.dpp._trials import draw
 
 
@@ -158,8 +160,10 @@ class KernelDPP(BaseEstimator):
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
-            Points.
+        X : array_like of shape (n, d), or a Dask collection
+            Points. Those of a Dask array, a bag of arrays or a list of delayed ones stay where they are: scores are
+            made there and come back, n of them, and `sample` asks for the rows that it proposes. Sets are those of the
+            same points in memory.
         y : None
             Ignored.
 
@@ -168,10 +172,17 @@ class KernelDPP(BaseEstimator):
         self
         """
         self._validate_params()
-        X = validate_data(self, X, dtype=np.float64, order="C")
+        if is_collection(X):
+            X = ScatteredPoints(X)
+            self.n_features_in_ = X.shape[1]
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+        else:
+            X = validate_data(self, X, dtype=np.float64, order="C")
         params = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
         kernel = check_kernel(self.kernel, X, kernel_params=self.kernel_params, **params)
-        diag = kernel.diag(X)
+        # of the Gaussian kernel it is 1 everywhere, and no pass
+        diag = kernel.diag(X) if isinstance(X, np.ndarray) or kernel.family == 0 else X.each(kernel.diag)
         if not (np.isfinite(diag).all() and diag.min() >= 0 and diag.max() > 0):
             raise ValueError(
                 "kernel(x, x) must be finite, not negative, and not 0 everywhere, "

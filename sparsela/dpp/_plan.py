@@ -21,8 +21,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
+from sparsela.dpp._scattered import ROWS, ScatteredPoints
 
-ROWS = 4096  # of a block of kernel rows
 SAMPLE = 10_000  # points that stand for all in Ĉ
 
 # Seconds of a trial of t points, fitted to measurements: a start, d + 10 for every pair, t³ for the factorisation; and
@@ -111,14 +111,15 @@ class Reference:
 
     def scores(self, plan: Plan, points=None) -> np.ndarray:
         """l_i of all points, or of some; a block of kernel rows at a time, threads sharing out blocks."""
+        reference = plan.landmarks, plan.M, plan.alpha, plan.least
+        if points is None and isinstance(self.X, ScatteredPoints):
+            return self.X.each(_scores, self.kernel, *reference)
         n = len(self.X) if points is None else len(points)
         out = np.empty(n)
 
         def fill(rows):
             at = rows if points is None else points[rows]
-            H = self.kernel(self.X[at], plan.landmarks) @ plan.M
-            d = self.diag[at]
-            out[rows] = plan.alpha * np.maximum(d - np.einsum("ij,ij->i", H, H), plan.least * d)
+            out[rows] = _scores(self.X[at], self.kernel, *reference, self.diag[at])
 
         blocks, threads = list(_blocks(n)), effective_n_jobs()
         if threads == 1 or len(blocks) == 1 or self.kernel.family is None:
@@ -151,6 +152,12 @@ class Reference:
             seconds += SCORE * m * (d + q) * t * plan.total / s
         log_accept = s + r * s - t
         return float(r[np.argmin(np.log(seconds + np.exp(log_accept) * SET * t**3) - log_accept)])
+
+
+def _scores(X, kernel, landmarks, M, alpha, least, diag=None):
+    H = kernel(X, landmarks) @ M
+    d = kernel.diag(X) if diag is None else diag
+    return alpha * np.maximum(d - np.einsum("ij,ij->i", H, H), least * d)
 
 
 def _blocks(n: int):

@@ -17,7 +17,7 @@ NO_MEMORY = -4
 
 def draw(reference: Reference, plan, size, max_trials, seed, first, n_samples, seen):
     """Sets first … first + n_samples − 1 of a seed, and the numbers of trials made and accepted."""
-    compiled = reference.kernel.family is not None
+    compiled = reference.kernel.family is not None and isinstance(reference.X, np.ndarray)
     sets, made, accepted = [], 0, 0
     for start in range(first, first + n_samples, BATCH):
         count = min(BATCH, first + n_samples - start)

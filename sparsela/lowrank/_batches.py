@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,15 @@ def squares(values: np.ndarray, name: str, *, beside: float = 0.0) -> float:
             f"entries up to {abs(values).max():.3g}"
         )
     return total
+
+
+def check_squares(batches: tuple, *, largest: float) -> None:
+    """Refuse batches, the two of a product among them, whose squares leave the range of doubles."""
+    sizes = [squares(batch.values, "the batch", beside=largest) for batch in batches]
+    if not math.isfinite(math.prod(sizes)):
+        raise ValueError(
+            f"D Eᵀ must have a finite norm, got D and E of norms {sizes[0] ** 0.5:.3g}, {sizes[1] ** 0.5:.3g}"
+        )
 
 
 def check_batch(E: Any, name: str):

@@ -90,6 +90,12 @@ class ExtendedFactor:
         self._table[start : self.size, : Z.shape[1]] = Z
         self._gram += Z.T @ Z
 
+    def expand(self, start: int, U: np.ndarray) -> None:
+        """The rows from `start` on become U times them, for a U with orthonormal columns: BᵀB stays as it is."""
+        rows = U @ self._table[start : self.size, : self.used]
+        self.extend(start + len(U) - self.size)
+        self._table[start : self.size, : self.used] = rows
+
     def scatter(self, C: np.ndarray, Y: np.ndarray, batch, T: np.ndarray, S) -> None:
         """``U ← U C + Eᵀ Y``, given T = E B and S = E Eᵀ."""
         Z, T = self._divide(C, Y, T)
@@ -115,12 +121,13 @@ class ExtendedFactor:
         return R
 
     def __getstate__(self):
-        return {**vars(self), "_table": self._table[: self.size].copy()}  # the capacity is not part of the value
+        # capacity is not part of the value, and spare columns are zero
+        return {**vars(self), "_table": self._table[: self.size, : self.used].copy()}
 
     def __setstate__(self, state):
         vars(self).update(state)
-        table, self._table = self._table, _zeros((int(GROWTH * self.size), self._table.shape[1]), self.dtype)
-        self._table[: self.size] = table
+        table, self._table = self._table, _zeros((int(GROWTH * self.size), max(self.width, NARROW)), self.dtype)
+        self._table[: self.size, : self.used] = table
 
     def _divide(self, C, Y, T):
         """Set K to K C, and to what it needs to reach Y: Z (s, used) with ``Z K = Y``. T follows a fold."""

@@ -141,6 +141,9 @@ class ExplicitFactor:
     def extend(self, count: int) -> None:
         self.matrix = np.vstack([self.matrix, np.zeros((count, self.matrix.shape[1]), self.dtype)])
 
+    def expand(self, start: int, U: np.ndarray) -> None:
+        self.matrix = np.vstack([self.matrix[:start], U @ self.matrix[start:]])
+
 
 class ExplicitSVD:
     """Both factors written out at each update: Zha and Simon, and Vecharynski and Saad with Golub–Kahan directions."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.linalg import svd
 from scipy.sparse import issparse
-from scipy.sparse.linalg import svds
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
+from sparsela._core.row_blocks import is_collection
 from sparsela._core.threads import one_blas_thread
-from sparsela._core.validation import check_count, check_indices, check_matrix, check_vector
-from sparsela.lowrank._batches import as_rows, squares
-from sparsela.lowrank._models import ExplicitSVD, ImplicitSVD, Scheme
-from sparsela.lowrank._randomized import largest_positive, randomized_svd
-from sparsela.lowrank._update import as_pair, check_factors
+from sparsela._core.validation import check_count, check_indices, check_matrix
+from sparsela.lowrank._batches import as_rows, check_squares, squares
+from sparsela.lowrank._begin import check_mergeable, factorized, given, of_blocks, svd_model
+from sparsela.lowrank._update import as_pair
 
 INPUT = {"accept_sparse": ("csr", "csc", "coo"), "dtype": (np.float64, np.float32)}
 BLOCK = 1024  # rows whose products with each other are formed at a time
@@ -179,12 +176,15 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         self
         """
+        return self._fit(X)
+
+    def _fit(self, X, seed=None):
         self._check_parameters()
         check_indices(X, "X")
         X = validate_data(self, X, **INPUT)
-        seed = seed_from(self.random_state)
+        seed = seed_from(self.random_state) if seed is None else seed
         energy = squares(X.data if issparse(X) else X, "X")
-        U, s, Vt = self._factorized(X, min(self.n_components, *X.shape), seed)
+        U, s, Vt = factorized(X, min(self.n_components, *X.shape), self.init, self.tol, seed)
         return self._start(U, s, Vt, energy, seed)
 
     def partial_fit(self, X, y=None):
@@ -192,8 +192,9 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
         Parameters
         ----------
-        X : {ndarray, sparse array} of shape (n_rows, n_features)
-            The next rows.
+        X : {ndarray, sparse array} of shape (n_rows, n_features), or a Dask collection
+            The next rows. Of a Dask array, a bag of arrays or a list of delayed ones, every block is factorized where
+            it lies, to rank k, and the factors are merged in a tree; that is one update.
         y : None
             Ignored.
 
@@ -201,7 +202,50 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         -------
         self
         """
-        return self.add_rows(X) if hasattr(self, "_model") else self.fit(X)
+        first = not hasattr(self, "_model")
+        if not is_collection(X):
+            return self.fit(X) if first else self.add_rows(X)
+        seen = of_blocks(X, self, seed_from(self.random_state) if first else self.seed_)
+        if not first:
+            return self.merge(seen)
+        params = self.get_params()  # random_state is ours still
+        vars(self).update(vars(seen))
+        self.n_updates_ = 0
+        return self.set_params(**params)
+
+    def merge(self, other):
+        """Append the rows that another one has seen: one update.
+
+        Parameters
+        ----------
+        other : UpdatableTruncatedSVD
+            It stays as it is.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no such estimator, of another dtype, or has seen another number of features.
+
+        Notes
+        -----
+        Its model of rank k is k rows for the update, in the place of which its m left vectors come then: O(m k²).
+        """
+        if not isinstance(other, UpdatableTruncatedSVD):
+            raise TypeError(f"other must be an UpdatableTruncatedSVD, got {type(other).__name__}")
+        check_is_fitted(self)
+        check_is_fitted(other)
+        check_mergeable(self, other)
+        U, rest = other.left_singular_vectors(), other._energy - float(np.square(other._model.s).sum())
+        n_seen = self.n_samples_seen_
+        rows = as_rows(other.singular_values_[:, None] * other.components_, "other", self._model.right.dtype)
+        self._updated(self._model.add_rows, (rows,))
+        self._energy += rest  # what the other one had cut off was seen too
+        self._model.left.expand(n_seen, U)
+        return self._refresh()
 
     def add_rows(self, E, *, new_features=False):
         """Append rows.
@@ -382,16 +426,12 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         ValueError
             If shapes do not fit, or U or Vt is not orthonormal.
         """
-        U, Vt = check_matrix(U, "U"), check_matrix(Vt, "Vt")
-        s = check_vector(s, "s", size=U.shape[1])
-        check_factors(U, s, Vt)
+        U, s, Vt = given(U, s, Vt)
         model = cls(**{"n_components": len(s), **params})
         model._check_parameters()
         if model.n_components < len(s):
             raise ValueError(f"n_components must be at least {len(s)}, the length of s, got {model.n_components}")
-        order, dtype = np.argsort(-s, kind="stable"), np.result_type(U, Vt)
         model.n_features_in_ = Vt.shape[1]
-        U, s, Vt = U[:, order].astype(dtype), s[order].astype(dtype), Vt[order].astype(dtype)
         return model._start(U, s, Vt, float(np.square(s, dtype=np.float64).sum()), seed_from(model.random_state))
 
     @property
@@ -411,32 +451,8 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self._validate_params()
         check_count(self.n_components, "n_components")  # True is an int to the constraints
 
-    def _factorized(self, X, rank, seed):
-        if self.init == "block-krylov":
-            found = randomized_svd(X, rank, tol=self.tol, random_state=seed)
-            return found.U, found.s, found.Vt
-        if self.init == "lapack":
-            U, s, Vt = svd(X.toarray() if issparse(X) else X, full_matrices=False, check_finite=False)
-            return largest_positive(U[:, :rank], s[:rank], Vt[:rank])
-        if rank >= min(X.shape):
-            raise ValueError(
-                f"init={self.init!r} must have n_components below both sides of the data {X.shape}, got "
-                f"{self.n_components}: use 'lapack' or 'block-krylov'"
-            )
-        start = np.random.default_rng(seed)
-        U, s, Vt = svds(X, rank, tol=self.tol, solver=self.init, rng=start)
-        return largest_positive(U[:, ::-1], s[::-1], Vt[::-1])
-
     def _start(self, U, s, Vt, energy, seed):
-        augmentation = {"fast": self.augmentation, "zha-simon": "full", "vecharynski-saad": "gkl"}[self.method]
-        scheme = Scheme(self.n_components, augmentation, self.n_augment, self.n_power_iter, self.rank_tol)
-        V = np.ascontiguousarray(Vt.T)
-        with one_blas_thread():
-            if self.method == "fast":
-                spare = self.n_components if self.spare == "auto" else self.spare
-                self._model = ImplicitSVD(U, s, V, scheme, spare, self.max_condition)
-            else:
-                self._model = ExplicitSVD(U, s, V, scheme)
+        self._model = svd_model(self, U, s, Vt)
         self.seed_, self._energy, self.n_updates_ = seed, energy, 0
         return self._refresh()
 
@@ -445,12 +461,7 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         q = batches[0].shape[0]
         if q == 0:
             return self._refresh()
-        largest = float(self._model.s.max(initial=0))  # before anything is changed
-        sizes = [squares(batch.values, "the batch", beside=largest) for batch in batches]
-        if not math.isfinite(math.prod(sizes)):
-            raise ValueError(
-                f"D Eᵀ must have a finite norm, got D and E of norms {sizes[0] ** 0.5:.3g}, {sizes[1] ** 0.5:.3g}"
-            )
+        check_squares(batches, largest=float(self._model.s.max(initial=0)))  # before anything is changed
         self._model.s = self._model.s * self.decay
         self._energy *= self.decay**2
         with one_blas_thread():

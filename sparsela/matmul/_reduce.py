@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from sparsela._core.progress import State
 from sparsela._core.random import hash_ids, seed_from
 from sparsela._core.results import Result
-from sparsela._core.threads import effective_n_jobs
+from sparsela._core.threads import mapper
 from sparsela._core.validation import check_count, check_positive
 from sparsela._ext import additions as kernel
 from sparsela.matmul._programs import AdditionProgram
@@ -107,7 +107,8 @@ def reduce_additions(
     time_limit : float or None, default=None
         Seconds after which no further round is begun.
     n_jobs : int or None, default=None
-        Threads. The answer does not depend on it.
+        Threads. The answer does not depend on it. Inside ``joblib.parallel_config`` with the backend of a cluster, its
+        workers run them instead.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the runs.
     callback : callable or None, default=None
@@ -171,7 +172,7 @@ def reduce_additions(
     state = State(callback, return_history, None)
     began = time.perf_counter()
     idle = 0
-    with ThreadPoolExecutor(effective_n_jobs(n_jobs)) as threads:
+    with mapper(n_jobs) as each:
         while state.n_iter < max_rounds and idle < patience and not state.stop:
             if time_limit is not None and time.perf_counter() - began >= time_limit:
                 break
@@ -179,10 +180,8 @@ def reduce_additions(
             jobs = []
             for factor in factors:
                 jobs += factor.round(state.n_iter, STRATEGIES[strategy], coin, n_trials, partial_init, use_transpose)
-            for factor, found in zip(
-                [job.factor for job in jobs], threads.map(lambda job: job.run(), jobs), strict=True
-            ):
-                factor.take(found)
+            for job, found in zip(jobs, each(methodcaller("run"), jobs), strict=True):
+                job.factor.take(found)
             after = [factor.best.additions for factor in factors]
             idle = 0 if after != before else idle + 1
             state.n_iter += 1

@@ -16,7 +16,7 @@ from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose, progress_bar
 from sparsela._core.random import seed_from
 from sparsela._core.results import Result
-from sparsela._core.threads import effective_n_jobs
+from sparsela._core.threads import effective_n_jobs, on_cluster
 from sparsela._core.validation import check_count, check_dtype, check_positive
 from sparsela.recovery._adaptive import adaptive_nst_ht_fb
 from sparsela.recovery._basis_pursuit import basis_pursuit
@@ -237,7 +237,8 @@ def phase_transition(
     random_state : None, int, RandomState or Generator
         Seed. A trial depends on it and on the trial's place in the diagram alone.
     n_jobs : int, optional
-        Processes over the δ; None is the library's setting.
+        Processes over the δ; None is the library's setting. Inside ``joblib.parallel_config`` with the backend of a
+        cluster, its workers take them instead.
     verbose : {0, 1, 2}, default=0
         Progress bar.
 
@@ -277,7 +278,7 @@ def phase_transition(
     success_tol, verbose = check_positive(success_tol, "success_tol"), check_verbose(verbose)
     problem = Problem(n, ensemble, signal, noise, seed_from(random_state))
     jobs = [(run, problem, i, d, rhos, n_trials, success_tol, fill) for i, d in enumerate(deltas)]
-    workers = min(effective_n_jobs(n_jobs), len(jobs))
+    workers = None if on_cluster() else min(effective_n_jobs(n_jobs), len(jobs))
     with progress_bar(len(jobs), f"phase transition of {name}", "δ", verbose) as bar:
         if workers == 1:
             columns = [_counted(_column(*job), bar) for job in jobs]

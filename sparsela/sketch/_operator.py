@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
 from sparsela._core.random import seed_from
+from sparsela._core.row_blocks import RowBlocks, ids_of, in_tree, is_collection
 from sparsela._core.sparse_backend import aligned_empty
 from sparsela._core.validation import check_count, check_finite
-from sparsela.sketch._dask import RowBlocks, ids_of, in_tree, is_collection
 from sparsela.sketch._dense import DenseSigns, DenseSketch, Gaussian
 from sparsela.sketch._dimensions import KINDS, check_density, fast_jl_density
 from sparsela.sketch._hadamard import HadamardSketch, SampledRows, SparseRows

@@ -11,8 +11,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sparsela._core.random import seed_from
+from sparsela._core.row_blocks import RowBlocks, ids_of, in_tree, is_collection
 from sparsela._core.validation import check_count
-from sparsela.sketch._dask import RowBlocks, ids_of, in_tree, is_collection
 from sparsela.sketch._inputs import check_data, check_ids
 from sparsela.sketch._operator import draw, row_sketch, sums_dtype
 

@@ -340,6 +340,44 @@ def test_a_pickle_in_the_middle_of_a_stream_continues_bit_for_bit(method, augmen
     assert one.n_folds_ == other.n_folds_ and (method != "fast" or one.n_folds_[1] > 0)
 
 
+@pytest.mark.parametrize("method", ["fast", "zha-simon"])
+def test_merged_models_have_the_rows_of_both(method):
+    """As if the model of the second had been appended, left vectors of all rows included; the second stays."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((50, 12)), rng.standard_normal((1500, 12))
+    one, two = (UpdatableTruncatedSVD(12, method=method, decay=0.5, random_state=0).fit(M) for M in (X, Y))
+    before = two.singular_values_.copy(), two.left_singular_vectors()
+    assert one.merge(two) is one
+    want = np.vstack([0.5 * X, Y])
+    found = one.left_singular_vectors() * one.singular_values_ @ one.components_
+    assert_allclose(found, want, atol=1e-11)
+    assert_allclose(one.singular_values_, np.linalg.svd(want, compute_uv=False), rtol=1e-12)
+    assert (one.n_samples_seen_, one.n_updates_) == (1550, 1) and one.orthogonality_defect_ < 1e-12
+    assert_allclose(one.explained_energy_ratio_.sum(), 1)
+    one.add_rows(X)  # and goes on
+    found = one.left_singular_vectors() * one.singular_values_ @ one.components_
+    assert_allclose(found, np.vstack([0.5 * want, X]), atol=1e-11)
+    assert_allclose(two.singular_values_, before[0], rtol=0)
+    assert_allclose(two.left_singular_vectors(), before[1], rtol=0)
+    small = UpdatableTruncatedSVD(3, method=method, random_state=0)
+    cut = small.fit(X).merge(UpdatableTruncatedSVD(3, method=method, random_state=0).fit(Y))
+    energy = np.square(X).sum() + np.square(Y).sum()  # what was cut off was seen
+    assert_allclose(cut.explained_energy_ratio_, np.square(cut.singular_values_) / energy)
+    with pytest.raises(ValueError, match="equal features"):
+        one.merge(UpdatableTruncatedSVD(2).fit(X[:, :5]))
+    with pytest.raises(NotFittedError):
+        one.merge(UpdatableTruncatedSVD(2))
+
+
+def test_a_model_merged_with_itself():
+    X = np.random.default_rng(0).standard_normal((40, 6))
+    model = UpdatableTruncatedSVD(6, random_state=0).fit(X)
+    model.merge(model)
+    assert_allclose(
+        model.left_singular_vectors() * model.singular_values_ @ model.components_, np.vstack([X, X]), atol=1e-12
+    )
+
+
 def test_a_dask_array_by_blocks_of_rows():
     """Each block is computed, given and forgotten; the whole is never there."""
     array = pytest.importorskip("dask.array")

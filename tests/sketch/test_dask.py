@@ -76,7 +76,7 @@ def test_two_processes(X):
     distributed = pytest.importorskip("distributed")
     y = X @ np.arange(7.0)
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster),
     ):
         for A in (da.from_array(X, chunks=(60, 7)), da.from_array(X, chunks=(60, 7)).map_blocks(sp.csr_array)):

@@ -1,12 +1,13 @@
-"""Row sketches of Dask collections: every block is sketched where it lies, sketches are added in a tree.
+"""Dask collections as blocks of rows: work is done where a block lies, and what comes of it is merged in a tree.
 
-Nothing here imports Dask: who has a collection has it loaded.
+Nothing here imports Dask before a collection is given: who has one has it loaded.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,20 +32,21 @@ class RowBlocks:
     blocks : list of Delayed
         Each an ndarray or a sparse array, in the order of the rows.
     starts : ndarray of int64 of shape (n_blocks + 1,)
-        First rows of the blocks, and the number of rows.
+        First rows of the blocks, and the number of rows; counted when first asked for, if the collection does not know.
     """
 
     def __init__(self, A: Any, name: str = "A"):
         import dask
         from dask.array import Array
 
-        lengths: Any = None
+        self._lengths: Any = None
         if isinstance(A, Array):
             if A.ndim not in (1, 2):
                 raise ValueError(f"{name} must have two dimensions, got shape {A.shape}")
             if A.ndim == 2 and A.numblocks[1] > 1:
                 A = A.rechunk({1: -1})
-            self.blocks, lengths = list(A.to_delayed().ravel()), A.chunks[0]
+            self.blocks, self._lengths = list(A.to_delayed().ravel()), A.chunks[0]
+            self._kept = A  # a cluster forgets what it holds in memory when the array goes
         elif isinstance(A, (list, tuple)):
             self.blocks = list(A)
         elif type(A).__module__.startswith("dask.bag"):
@@ -55,9 +57,15 @@ class RowBlocks:
             raise TypeError(f"{name} must be a Dask array, a bag or a list of delayed blocks, got {type(A).__name__}")
         if not self.blocks:
             raise ValueError(f"{name} must have at least one block of rows, got none")
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        import dask
+
+        lengths = self._lengths
         if lengths is None or np.isnan(lengths).any():
             lengths = dask.compute(*(dask.delayed(_rows)(block) for block in self.blocks))
-        self.starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return starts_of(lengths)
 
     @property
     def n_rows(self) -> int:
@@ -84,6 +92,34 @@ class RowBlocks:
                 f"y must have the rows of X in blocks alike, got blocks that begin at {cut.starts.tolist()}"
             )
         return cut.blocks
+
+    def map(self, function: Callable, *given: Any) -> list:
+        """``function(block, *given)`` of each block, not computed yet; what is given goes to a worker once."""
+        import dask
+
+        function, given = dask.delayed(function), tuple(dask.delayed(value) for value in given)
+        return [function(block, *given) for block in self.blocks]
+
+    def take(self, at: np.ndarray, select: Callable, starts: np.ndarray | None = None) -> np.ndarray:
+        """Rows `at`, in this order: ``select(block, places)`` of each block that has some.
+
+        `starts` are those of the rows that `select` counts, where it does not count all.
+        """
+        import dask
+
+        starts = self.starts if starts is None else starts
+        of = np.searchsorted(starts, at, side="right") - 1
+        order = np.argsort(of, kind="stable")
+        blocks, first = np.unique(of[order], return_index=True)
+        places = np.split(order, first[1:])
+        select = dask.delayed(select)
+        parts = dask.compute(*(select(self.blocks[b], at[p] - starts[b]) for b, p in zip(blocks, places, strict=True)))
+        return np.concatenate(parts)[np.argsort(order)]
+
+
+def starts_of(lengths: Any) -> np.ndarray:
+    """Where blocks of these lengths begin, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def in_tree(parts: list, merge: Callable) -> Any:
