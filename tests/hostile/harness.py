@@ -19,6 +19,9 @@ from .versions import BROKEN, JUNK, LAYOUTS, SCALARS, SPARSE, VALUES
 REFUSALS = (ValueError, TypeError, MemoryError, FileNotFoundError, ImportError)
 # what the library says in words of its own; a RuntimeWarning comes from inside NumPy
 SAID = (
+    PendingDeprecationWarning, UserWarning, ConvergenceWarning, DataConversionWarning, DataDimensionalityWarning,
+    RankWarning,
+)  # fmt: skip
     PendingDeprecationWarning,
     UserWarning,
     ConvergenceWarning,
