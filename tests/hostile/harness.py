@@ -22,13 +22,6 @@ SAID = (
     PendingDeprecationWarning, UserWarning, ConvergenceWarning, DataConversionWarning, DataDimensionalityWarning,
     RankWarning,
 )  # fmt: skip
-    PendingDeprecationWarning,
-    UserWarning,
-    ConvergenceWarning,
-    DataConversionWarning,
-    DataDimensionalityWarning,
-    RankWarning,
-)
 TIES = ("recovery", "phase", "transforms")  # equal rows have many answers, and rounding chooses between them
 SECONDS = 60  # the first call of a dtype may compile
 
