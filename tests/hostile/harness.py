@@ -19,13 +19,9 @@ from .versions import BROKEN, JUNK, LAYOUTS, SCALARS, SPARSE, VALUES
 REFUSALS = (ValueError, TypeError, MemoryError, FileNotFoundError, ImportError)
 # what the library says in words of its own; a RuntimeWarning comes from inside NumPy
 SAID = (
-    PendingDeprecationWarning,
-    UserWarning,
-    ConvergenceWarning,
-    DataConversionWarning,
-    DataDimensionalityWarning,
+    PendingDeprecationWarning, UserWarning, ConvergenceWarning, DataConversionWarning, DataDimensionalityWarning,
     RankWarning,
-)
+)  # fmt: skip
 TIES = ("recovery", "phase", "transforms")  # equal rows have many answers, and rounding chooses between them
 SECONDS = 60  # the first call of a dtype may compile
 
