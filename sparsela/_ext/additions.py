@@ -16,42 +16,16 @@ import numpy as np
 from numba import njit
 
 from sparsela._ext.cancellation import alive, cancel
+from sparsela._ext.words import below, draw, ones
 
 GREEDY, RANDOM_TIE, WEIGHTED, GREEDY_RANDOM, POTENTIAL, INTERSECTIONS, MIX, DRAWN = range(8)
-
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
-_ONE = np.uint64(1)
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(inline="always", **_options)
-def _draw(stream):
-    stream[0] += _GAMMA
-    z = stream[0]
-    z = (z ^ (z >> np.uint64(30))) * _M1
-    z = (z ^ (z >> np.uint64(27))) * _M2
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(inline="always", **_options)
 def _uniform(stream):
-    return (_draw(stream) >> np.uint64(11)) * 2.0**-53
-
-
-@njit(inline="always", **_options)
-def _below(stream, n):
-    return np.int64(((_draw(stream) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
-
-
-@njit(inline="always", **_options)
-def _ones(x):
-    x = x - ((x >> _ONE) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return (draw(stream) >> np.uint64(11)) * 2.0**-53
 
 
 @njit(inline="always", **_options)
@@ -167,7 +141,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
     """The place in the list of the pair to substitute."""
     n = size[0]
     if strategy == MIX:
-        u = _below(stream, 15)
+        u = below(draw(stream), 15)
         strategy = INTERSECTIONS if u < 8 else RANDOM_TIE if u < 12 else GREEDY_RANDOM if u < 14 else WEIGHTED
     if strategy == GREEDY_RANDOM:
         strategy = RANDOM_TIE if _uniform(stream) < s else WEIGHTED
@@ -175,7 +149,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
         total = 0
         for t in range(n):
             total += count[_index(listed[t, 0], listed[t, 1], listed[t, 2])] - 1
-        u = _below(stream, total)
+        u = below(draw(stream), total)
         for t in range(n):
             u -= count[_index(listed[t, 0], listed[t, 1], listed[t, 2])] - 1
             if u < 0:
@@ -194,7 +168,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
                         chosen, lowest = t, x
                 else:
                     ties += 1
-                    if _below(stream, ties) == 0:
+                    if below(draw(stream), ties) == 0:
                         chosen = t
         return chosen
     if strategy == POTENTIAL:
@@ -206,7 +180,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
                 best, chosen, ties = score, t, 1
             elif score > best - 1e-12:
                 ties += 1
-                if _below(stream, ties) == 0:
+                if below(draw(stream), ties) == 0:
                     chosen = t
         return chosen
     # intersections: the profit of each pair, and of the pairs that it shares a variable with in the same role
@@ -236,10 +210,10 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
             for c in range(1, top + 1):
                 left = shared[c] - (1 if c == profit else 0)
                 while left > 0:
-                    bits = _draw(stream)
+                    bits = draw(stream)
                     if left < 64:
-                        bits &= (_ONE << np.uint64(left)) - _ONE
-                    near += c * _ones(bits)
+                        bits &= (np.uint64(1) << np.uint64(left)) - np.uint64(1)
+                    near += c * ones(bits)
                     left -= 64
         else:
             near = shared[3 * i] + shared[3 * j + 1 + minus] - 2 * profit
@@ -249,7 +223,7 @@ def _choose(strategy, s, alpha, coin, sign, terms, length, count, listed, size, 
             best, chosen, ties = score, t, 1
         elif score > best - 1e-12:
             ties += 1
-            if _below(stream, ties) == 0:
+            if below(draw(stream), ties) == 0:
                 chosen = t
     return chosen
 
@@ -354,13 +328,13 @@ def reduce_runs(
     stream = np.zeros(1, np.uint64)
     stream[0] = np.uint64(0x5DEECE66D)
     for v in range(q):
-        value[v] = _draw(stream)
+        value[v] = draw(stream)
     best, best_run, best_n = limit, -1, 0
     for run in range(counts.size):
         stream[0] = streams[run]
         strategy = strategies[run]
         if strategy == DRAWN:
-            u = _below(stream, 20)
+            u = below(draw(stream), 20)
             strategy = (
                 INTERSECTIONS
                 if u < 10

@@ -14,40 +14,17 @@ done, reductions, plus moves, events kept. ``stream`` (uint64, one word) is a Sp
 import numpy as np
 from numba import njit
 
+from sparsela._ext.words import GAMMA, below, draw, ones
+
 RANK, WAITED, PATIENCE, BEST, FLIPS, REDUCTIONS, PLUSES, EVENTS = range(8)
 REDUCED, RAISED = 0, 1  # kinds of events
 TRIES = 64  # draws of a move before the walk counts as stuck
 DEPENDENT_EVERY = 2048  # flips between two looks for dependent rows
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 
 _options = {"cache": True, "nogil": True, "error_model": "numpy"}
-
-
-@njit(inline="always", **_options)
-def _draw(stream):
-    stream[0] += _GAMMA
-    z = stream[0]
-    z = (z ^ (z >> np.uint64(30))) * _M1
-    z = (z ^ (z >> np.uint64(27))) * _M2
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(inline="always", **_options)
-def _below(h, n):
-    return np.int64(((h >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
-
-
-@njit(inline="always", **_options)
-def _ones(x):
-    x = x - ((x >> _ONE) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @njit(inline="always", **_options)
@@ -59,7 +36,7 @@ def _add(p1, m1, p2, m2):
 
 @njit(inline="always", **_options)
 def _key(p, m):
-    return p ^ (m * _GAMMA)
+    return p ^ (m * GAMMA)
 
 
 @njit(inline="always", **_options)
@@ -196,8 +173,8 @@ def prepare(mask, pairs, count, place, rank):
 def _try_flip(mask, sign, pairs, count, place, state, stream, accept):
     """One flip drawn at random: 1 done, 0 refused, 2 done with a reduction."""
     total = count[0] + count[1] + count[2]
-    h = _draw(stream)
-    i = _below(h, total)
+    h = draw(stream)
+    i = below(h, total)
     f = 0
     while i >= count[f]:
         i -= count[f]
@@ -224,13 +201,8 @@ def _try_flip(mask, sign, pairs, count, place, state, stream, accept):
     if not ok:
         return 0
     if accept.size > 1:
-        more = (
-            _ones(bp | bm)
-            + _ones(cp | cm)
-            - _ones(mask[b, 0, s] | mask[b, 1, s])
-            - _ones(mask[c, 0, t] | mask[c, 1, t])
-        )
-        if more > 0 and (_draw(stream) >> np.uint64(11)) * 2.0**-53 > accept[min(more, accept.size - 1)]:
+        more = ones(bp | bm) + ones(cp | cm) - ones(mask[b, 0, s] | mask[b, 1, s]) - ones(mask[c, 0, t] | mask[c, 1, t])
+        if more > 0 and (draw(stream) >> np.uint64(11)) * 2.0**-53 > accept[min(more, accept.size - 1)]:
             return 0
     b_zero, c_zero = bp | bm == _ZERO, cp | cm == _ZERO
     if b_zero or c_zero:
@@ -263,13 +235,13 @@ def _plus(mask, sign, pairs, count, place, state, stream, room):
     """One product more: a plus move on two rows or the split of one; whether a ternary one was found."""
     p, m = room[0], room[1]
     for _ in range(TRIES):
-        h = _draw(stream)
+        h = draw(stream)
         rank = state[RANK]
-        s, t = _below(h, rank), _below(h << np.uint64(32), rank)
+        s, t = below(h, rank), below(h << np.uint64(32), rank)
         if s == t:
             continue
-        h = _draw(stream)
-        a = _below(h, 3)
+        h = draw(stream)
+        a = below(h, 3)
         b, c = (a + 1) % 3, (a + 2) % 3
         if h & _ONE:
             b, c = c, b
@@ -422,7 +394,7 @@ def walk(
         if kind < 0:
             continue
         state[WAITED] = 0
-        state[PATIENCE] = wait_low + _below(_draw(stream), wait_high - wait_low + 1)
+        state[PATIENCE] = wait_low + below(draw(stream), wait_high - wait_low + 1)
         state[PLUSES if kind == RAISED else REDUCTIONS] += 1
         if state[EVENTS] < len(events):
             i = state[EVENTS]

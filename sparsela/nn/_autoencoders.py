@@ -103,7 +103,7 @@ class KSparseAutoencoder(SparseAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from sparsela.nn import KSparseAutoencoder
     >>> X = load_digits().data / 16
-    >>> coder = KSparseAutoencoder(128, n_nonzero_coefs=8, max_iter=20, random_state=0).fit(X)
+    >>> coder = KSparseAutoencoder(128, n_nonzero_coefs=8, k_schedule="constant", max_iter=20, random_state=0).fit(X)
     >>> codes = coder.transform(X)
     >>> codes.shape, int(codes.count_nonzero(axis=1).max()), coder.score(X) > 0.7
     ((1797, 128), 8, True)
