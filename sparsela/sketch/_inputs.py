@@ -26,8 +26,9 @@ def check_data(X: Any, name: str = "X", *, finite: bool = True) -> np.ndarray | 
         if X.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got shape {X.shape}")
         dtype = check_dtype(X.dtype, name)
-        check_indices(X, name)
-        X = X.tocsr() if X.format != "csr" else X
+        if X.format != "csr":  # of CSR the kernels see to it while they read
+            check_indices(X, name)
+            X = X.tocsr()
         X = X if X.dtype == dtype else X.astype(dtype)
         check_finite(X.data, name)
         return X

@@ -101,7 +101,7 @@ def test_frozen_and_hashable():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ((0, [], []), ValueError, "at least 1"),
+        ((0, [], []), ValueError, "between 1 and"),
         ((1.5, [], []), TypeError, "n_inputs must be an int"),
         ((2, [(1, 0, 1)], []), TypeError, "a step must be 4 ints"),
         ((2, [(1, 0, 1.0, 1)], []), TypeError, "a step must be 4 ints"),
