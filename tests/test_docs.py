@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -87,24 +88,63 @@ def test_example_has_a_title_and_says_when_not_to_use_the_method(path):
     assert (path.parent / "GALLERY_HEADER.rst").exists()
 
 
-def first_code(page: str) -> str:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    block = re.search(r"^( *)from sparsela\.datasets .*?inverse_transform\(codes\)", text, re.M | re.S)
-    lines = (line.removeprefix(block.group(1)) for line in block.group(0).splitlines())
-    return "\n".join(re.sub(" +#", "  #", line) for line in lines)  # comments may stand in a column or not
+README = (ROOT / "README.md").read_text(encoding="utf-8") if DOCS.exists() else ""
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
 
 
-def test_first_lines_of_code_denoise(china):
-    """They run as they stand, and bring patches of the pagoda a good deal nearer to the clean ones."""
-    assert first_code("README.md") == first_code("docs/index.rst")
-    sigma, clean = 0.1, china[60:140, 140:220]
-    noisy = clean + np.random.default_rng(0).normal(0, sigma, clean.shape)
-    names = {"noisy": noisy, "sigma": sigma}
+def run_code(code: str) -> dict:
+    """In a namespace of its own, as a reader would paste it."""
+    names: dict = {}
     with sparsela.config_context(n_jobs=1):
-        exec(first_code("README.md"), names)
-    target = names["image_patches"](clean, 8)
-    before, after = (((names[name] - target) ** 2).mean() for name in ("X", "denoised"))
-    assert after < 0.8 * before
+        exec(compile(code, "<documentation>", "exec"), names)
+    return names
+
+
+def test_readme_is_short_and_its_snippets_too():
+    assert len(README.splitlines()) <= 130
+    assert len(SNIPPETS) == 5
+    assert all(len(line) <= 120 for code in SNIPPETS for line in code.splitlines())
+
+
+@pytest.mark.parametrize("code", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_snippet_of_readme_runs_as_it_stands(code, capsys):
+    names = run_code(code)
+    assert capsys.readouterr().out
+    if "PartialDCT" in names:
+        assert np.abs(names["result"].x - names["x"]).max() < 1e-5
+    elif "KSVD" in names:
+        noise = ((names["noisy"] - names["clean"]) ** 2).mean()
+        assert ((names["denoised"] - names["clean"]) ** 2).mean() < 0.6 * noise
+    elif "SparseMLPClassifier" in names:
+        assert names["model"].score(names["X"][1200:] / 16, names["y"][1200:]) > 0.88
+
+
+# room, case and peer of each ratio in the README's table
+RATIOS = {
+    "recovery": ("operators", "nst_ht_fb, PartialDCT, n = 1000000", "spgl1"),
+    "coding": ("omp", "OMP, k = 5, float64", "spams"),
+    "dictionary": ("online", "batches of 256", "spams"),
+    "transforms": ("operators", "n = 1024, batch 256", "pyfaust"),
+    "sketch": ("lstsq", "dense 100000 × 1000", "scipy"),
+    "lowrank": ("updates", "n = m = 1000000, k = 32", "IncSVD"),
+    "nn": ("training", "a step, 1 %", "sparse CSR"),
+    "dpp": ("kernel", "fit, n = 100000", "dppy"),
+    "matmul": ("multiply", "4096³, float64", "numpy"),
+}
+
+
+@pytest.mark.parametrize("room", RATIOS)
+def test_ratio_in_readme_is_that_of_the_benchmark(room):
+    file, name, peer = RATIOS[room]
+    cases = json.loads((ROOT / f"benchmarks/results/{room}.json").read_text(encoding="utf-8"))[file]["cases"]
+    (ratio,) = {
+        case["ratio"]
+        for case in cases
+        if case["name"] == name and peer in case["peer"] and case["threads"] == (2 if room == "recovery" else 1)
+    }
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{room}`"))
+    said = float(re.search(r"([\d.]+) ×(?: as fast| [A-Za-z`])[^|]*\|$", row).group(1))
+    assert said == pytest.approx(ratio, rel=0.03)
 
 
 @pytest.mark.slow
