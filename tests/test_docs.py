@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import sparsela
 
@@ -95,9 +96,22 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
 def run_code(code: str) -> dict:
     """In a namespace of its own, as a reader would paste it."""
     names: dict = {}
-    with sparsela.config_context(n_jobs=1):
+    with sparsela.config_context(n_jobs=1), threadpool_limits(1):
         exec(compile(code, "<documentation>", "exec"), names)
     return names
+
+
+def blocks(page: str, classes: str = "") -> list[str]:
+    """The Python code blocks of a page of the documentation, or those of some classes."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    text = re.sub(r"^( +)([*] )?- (?=\.\. code-block)", lambda dash: " " * len(dash.group(0)), text, flags=re.M)
+    option = rf"\1   :class: (?:{classes})\n" if classes else r"(?:\1   :.*\n)*"
+    found = re.findall(rf"^( *)\.\. code-block:: python\n{option}\n((?:(?:\1   .*)?\n)+)", text, re.M)
+    return [re.sub(f"^{indent}   ", "", code, flags=re.M).strip("\n") + "\n" for indent, code in found]
+
+
+def test_home_page_begins_with_a_snippet_of_the_readme():
+    assert blocks("index.rst")[0] in SNIPPETS
 
 
 def test_readme_is_short_and_its_snippets_too():
@@ -117,6 +131,59 @@ def test_snippet_of_readme_runs_as_it_stands(code, capsys):
         assert ((names["denoised"] - names["clean"]) ** 2).mean() < 0.6 * noise
     elif "SparseMLPClassifier" in names:
         assert names["model"].score(names["X"][1200:] / 16, names["y"][1200:]) > 0.88
+
+
+def by_sets(names: dict) -> list:
+    """Where the draws are random, what can be compared: that they are sets of the right size."""
+    return [len(set(names["ten"])), len(set(names["chosen"])), len(set(names["chain"]))]
+
+
+# module, what both sides must agree on (a function of the names of a side, theirs then ours), to what tolerance
+COMING_FROM = {
+    "scikit_learn": (
+        "sklearn",
+        lambda n: [n["codes"], n["coef"], n["s"]],
+        lambda n: [n["codes"], n["coef"], n["s"]],
+    ),
+    "spams": (
+        "spams",
+        lambda n: [n[name].toarray().T for name in ("codes", "bounded", "lasso")],
+        lambda n: [n[name].toarray() for name in ("codes", "bounded", "lasso")],
+    ),
+    "pyfaust": (
+        "pyfaust",
+        lambda n: [n["product"], n["gain"], n["dense"], n["fft"], n["F"], n["B"].shape],
+        lambda n: [n["product"], n["gain"], n["dense"], n["F"], n["fft"], n["B"].shape],
+    ),
+    "dppy": ("dppy", by_sets, by_sets),
+    "incsvd": (
+        "IncSVD",
+        lambda n: [n["s"]],
+        lambda n: [n["s"]],
+    ),
+    "prosper": ("prosper", lambda n: [n["pi"] > 0.2, n["sigma"] < 1.2], lambda n: [n["pi"] > 0.2, n["sigma"] < 1.2]),
+}
+
+
+@pytest.mark.parametrize("page", COMING_FROM)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few steps will do
+def test_coming_from_has_both_sides_of_each_task_and_ours_runs(page):
+    ours, theirs = blocks(f"coming_from/{page}.rst", "ours"), blocks(f"coming_from/{page}.rst", "theirs")
+    assert len(ours) == len(theirs) > 1
+    assert all(len(line) <= 46 for code in ours + theirs for line in code.splitlines())
+    run_code("\n".join(blocks(f"coming_from/{page}.rst", "both|ours")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", COMING_FROM)
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_both_sides_of_coming_from_agree_where_the_other_is_installed(page):
+    module, theirs, ours = COMING_FROM[page]
+    pytest.importorskip(module)
+    there = theirs(run_code("\n".join(blocks(f"coming_from/{page}.rst", "both|theirs"))))
+    here = ours(run_code("\n".join(blocks(f"coming_from/{page}.rst", "both|ours"))))
+    for a, b in zip(there, here, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
 # room, case and peer of each ratio in the README's table
