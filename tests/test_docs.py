@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -60,8 +61,25 @@ def test_api_has_a_page_for_every_room_and_the_settings():
     assert all(f"\n   {page}\n" in index for page in (*ROOMS, "core"))
 
 
+@pytest.mark.parametrize("room", sorted(set(ROOMS) - {"datasets"}))
+def test_guide_of_a_room_has_cost_limits_and_sources_and_leads_on(room):
+    page = (DOCS / "guide" / f"{room}.rst").read_text(encoding="utf-8")
+    titles = " ".join(re.findall(r"^(.+)\n[-=]{4,}$", page, re.M)).lower()
+    assert all(word in titles for word in ("cost", "references", "see also"))
+    assert re.search(r"where (it|they) goe?s? wrong|when not to", titles)
+    leads = set(re.findall(r":doc:`[^`<]*?<?(/[\w/]+)>?`", page))
+    assert {f"/benchmarks/{room}", f"/api/{room}"} <= leads
+    assert {f"/auto_examples/{room}/{path.stem}" for path in EXAMPLES if path.parent.name == room} <= leads
+
+
 def test_there_are_examples():
     assert {path.parent.name for path in EXAMPLES} >= set(ROOMS) - {"datasets"}
+
+
+def test_gallery_has_an_order_and_every_example_a_place_in_it():
+    order = runpy.run_path(str(DOCS / "_extensions" / "gallery_order.py"))["ORDER"]
+    assert sorted(order) == sorted(path.stem.removeprefix("plot_") for path in EXAMPLES)
+    assert len(order) >= 35
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
