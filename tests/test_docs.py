@@ -123,8 +123,8 @@ def blocks(page: str, classes: str = "") -> list[str]:
     """The Python code blocks of a page of the documentation, or those of some classes."""
     text = (DOCS / page).read_text(encoding="utf-8")
     text = re.sub(r"^( +)([*] )?- (?=\.\. code-block)", lambda dash: " " * len(dash.group(0)), text, flags=re.M)
-    option = rf"\1   :class: (?:{classes})\n" if classes else r"(?:\1   :.*\n)*"
-    found = re.findall(rf"^( *)\.\. code-block:: python\n{option}\n((?:(?:\1   .*)?\n)+)", text, re.M)
+    first = rf"\1   :class: (?:{classes})\n" if classes else ""
+    found = re.findall(rf"^( *)\.\. code-block:: python\n{first}(?:\1   :.*\n)*\n((?:(?:\1   .*)?\n)+)", text, re.M)
     return [re.sub(f"^{indent}   ", "", code, flags=re.M).strip("\n") + "\n" for indent, code in found]
 
 
