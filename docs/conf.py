@@ -43,7 +43,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": ExplicitOrder([f"examples/{room}" for room in ROOMS]),
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": "gallery_order.position",
     "thumbnail_size": (640, 400),
     "doc_module": ("sparsela",),
     "backreferences_dir": "api/generated/backreferences",

@@ -2,14 +2,17 @@
 
 import ast
 import importlib
+import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import sparsela
 
@@ -58,8 +61,25 @@ def test_api_has_a_page_for_every_room_and_the_settings():
     assert all(f"\n   {page}\n" in index for page in (*ROOMS, "core"))
 
 
+@pytest.mark.parametrize("room", sorted(set(ROOMS) - {"datasets"}))
+def test_guide_of_a_room_has_cost_limits_and_sources_and_leads_on(room):
+    page = (DOCS / "guide" / f"{room}.rst").read_text(encoding="utf-8")
+    titles = " ".join(re.findall(r"^(.+)\n[-=]{4,}$", page, re.M)).lower()
+    assert all(word in titles for word in ("cost", "references", "see also"))
+    assert re.search(r"where (it|they) goe?s? wrong|when not to", titles)
+    leads = set(re.findall(r":doc:`[^`<]*?<?(/[\w/]+)>?`", page))
+    assert {f"/benchmarks/{room}", f"/api/{room}"} <= leads
+    assert {f"/auto_examples/{room}/{path.stem}" for path in EXAMPLES if path.parent.name == room} <= leads
+
+
 def test_there_are_examples():
     assert {path.parent.name for path in EXAMPLES} >= set(ROOMS) - {"datasets"}
+
+
+def test_gallery_has_an_order_and_every_example_a_place_in_it():
+    order = runpy.run_path(str(DOCS / "_extensions" / "gallery_order.py"))["ORDER"]
+    assert sorted(order) == sorted(path.stem.removeprefix("plot_") for path in EXAMPLES)
+    assert len(order) >= 35
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -87,24 +107,129 @@ def test_example_has_a_title_and_says_when_not_to_use_the_method(path):
     assert (path.parent / "GALLERY_HEADER.rst").exists()
 
 
-def first_code(page: str) -> str:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    block = re.search(r"^( *)from sparsela\.datasets .*?inverse_transform\(codes\)", text, re.M | re.S)
-    lines = (line.removeprefix(block.group(1)) for line in block.group(0).splitlines())
-    return "\n".join(re.sub(" +#", "  #", line) for line in lines)  # comments may stand in a column or not
+README = (ROOT / "README.md").read_text(encoding="utf-8") if DOCS.exists() else ""
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
 
 
-def test_first_lines_of_code_denoise(china):
-    """They run as they stand, and bring patches of the pagoda a good deal nearer to the clean ones."""
-    assert first_code("README.md") == first_code("docs/index.rst")
-    sigma, clean = 0.1, china[60:140, 140:220]
-    noisy = clean + np.random.default_rng(0).normal(0, sigma, clean.shape)
-    names = {"noisy": noisy, "sigma": sigma}
-    with sparsela.config_context(n_jobs=1):
-        exec(first_code("README.md"), names)
-    target = names["image_patches"](clean, 8)
-    before, after = (((names[name] - target) ** 2).mean() for name in ("X", "denoised"))
-    assert after < 0.8 * before
+def run_code(code: str) -> dict:
+    """In a namespace of its own, as a reader would paste it."""
+    names: dict = {}
+    with sparsela.config_context(n_jobs=1), threadpool_limits(1):
+        exec(compile(code, "<documentation>", "exec"), names)
+    return names
+
+
+def blocks(page: str, classes: str = "") -> list[str]:
+    """The Python code blocks of a page of the documentation, or those of some classes."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    text = re.sub(r"^( +)([*] )?- (?=\.\. code-block)", lambda dash: " " * len(dash.group(0)), text, flags=re.M)
+    first = rf"\1   :class: (?:{classes})\n" if classes else ""
+    found = re.findall(rf"^( *)\.\. code-block:: python\n{first}(?:\1   :.*\n)*\n((?:(?:\1   .*)?\n)+)", text, re.M)
+    return [re.sub(f"^{indent}   ", "", code, flags=re.M).strip("\n") + "\n" for indent, code in found]
+
+
+def test_home_page_begins_with_a_snippet_of_the_readme():
+    assert blocks("index.rst")[0] in SNIPPETS
+
+
+def test_readme_is_short_and_its_snippets_too():
+    assert len(README.splitlines()) <= 130
+    assert len(SNIPPETS) == 5
+    assert all(len(line) <= 120 for code in SNIPPETS for line in code.splitlines())
+
+
+@pytest.mark.parametrize("code", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_snippet_of_readme_runs_as_it_stands(code, capsys):
+    names = run_code(code)
+    assert capsys.readouterr().out
+    if "PartialDCT" in names:
+        assert np.abs(names["result"].x - names["x"]).max() < 1e-5
+    elif "KSVD" in names:
+        noise = ((names["noisy"] - names["clean"]) ** 2).mean()
+        assert ((names["denoised"] - names["clean"]) ** 2).mean() < 0.6 * noise
+    elif "SparseMLPClassifier" in names:
+        assert names["model"].score(names["X"][1200:] / 16, names["y"][1200:]) > 0.88
+
+
+def by_sets(names: dict) -> list:
+    """Where the draws are random, what can be compared: that they are sets of the right size."""
+    return [len(set(names["ten"])), len(set(names["chosen"])), len(set(names["chain"]))]
+
+
+# module, what both sides must agree on (a function of the names of a side, theirs then ours), to what tolerance
+COMING_FROM = {
+    "scikit_learn": (
+        "sklearn",
+        lambda n: [n["codes"], n["coef"], n["s"]],
+        lambda n: [n["codes"], n["coef"], n["s"]],
+    ),
+    "spams": (
+        "spams",
+        lambda n: [n[name].toarray().T for name in ("codes", "bounded", "lasso")],
+        lambda n: [n[name].toarray() for name in ("codes", "bounded", "lasso")],
+    ),
+    "pyfaust": (
+        "pyfaust",
+        lambda n: [n["product"], n["gain"], n["dense"], n["fft"], n["F"], n["B"].shape],
+        lambda n: [n["product"], n["gain"], n["dense"], n["F"], n["fft"], n["B"].shape],
+    ),
+    "dppy": ("dppy", by_sets, by_sets),
+    "incsvd": (
+        "IncSVD",
+        lambda n: [n["s"]],
+        lambda n: [n["s"]],
+    ),
+    "prosper": ("prosper", lambda n: [n["pi"] > 0.2, n["sigma"] < 1.2], lambda n: [n["pi"] > 0.2, n["sigma"] < 1.2]),
+}
+
+
+@pytest.mark.parametrize("page", COMING_FROM)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few steps will do
+def test_coming_from_has_both_sides_of_each_task_and_ours_runs(page):
+    ours, theirs = blocks(f"coming_from/{page}.rst", "ours"), blocks(f"coming_from/{page}.rst", "theirs")
+    assert len(ours) == len(theirs) > 1
+    assert all(len(line) <= 46 for code in ours + theirs for line in code.splitlines())
+    run_code("\n".join(blocks(f"coming_from/{page}.rst", "both|ours")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", COMING_FROM)
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_both_sides_of_coming_from_agree_where_the_other_is_installed(page):
+    module, theirs, ours = COMING_FROM[page]
+    pytest.importorskip(module)
+    there = theirs(run_code("\n".join(blocks(f"coming_from/{page}.rst", "both|theirs"))))
+    here = ours(run_code("\n".join(blocks(f"coming_from/{page}.rst", "both|ours"))))
+    for a, b in zip(there, here, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+
+
+# room, case and peer of each ratio in the README's table
+RATIOS = {
+    "recovery": ("operators", "nst_ht_fb, PartialDCT, n = 1000000", "spgl1"),
+    "coding": ("omp", "OMP, k = 5, float64", "spams"),
+    "dictionary": ("online", "batches of 256", "spams"),
+    "transforms": ("operators", "n = 1024, batch 256", "pyfaust"),
+    "sketch": ("lstsq", "dense 100000 × 1000", "scipy"),
+    "lowrank": ("updates", "n = m = 1000000, k = 32", "IncSVD"),
+    "nn": ("training", "a step, 1 %", "sparse CSR"),
+    "dpp": ("kernel", "fit, n = 100000", "dppy"),
+    "matmul": ("multiply", "4096³, float64", "numpy"),
+}
+
+
+@pytest.mark.parametrize("room", RATIOS)
+def test_ratio_in_readme_is_that_of_the_benchmark(room):
+    file, name, peer = RATIOS[room]
+    cases = json.loads((ROOT / f"benchmarks/results/{room}.json").read_text(encoding="utf-8"))[file]["cases"]
+    (ratio,) = {
+        case["ratio"]
+        for case in cases
+        if case["name"] == name and peer in case["peer"] and case["threads"] == (2 if room == "recovery" else 1)
+    }
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{room}`"))
+    said = float(re.search(r"([\d.]+) ×(?: as fast| [A-Za-z`])[^|]*\|$", row).group(1))
+    assert said == pytest.approx(ratio, rel=0.03)
 
 
 @pytest.mark.slow
