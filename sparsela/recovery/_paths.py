@@ -40,6 +40,8 @@ class PositiveL1(Penalty):
 def solve(model: Any, A: Any, y: np.ndarray, k: int):
     """Run a regressor's solver on a design of unit columns: a RecoveryResult."""
     options = dict(model.solver_options or {})
+    if "normalize" in options:
+        raise ValueError("solver_options must not hold 'normalize': the estimator brings the columns to norm 1 itself")
     if model.max_iter is not None:
         options["max_iter"] = model.max_iter
     name = model.solver

@@ -186,6 +186,7 @@ def test_sbl_has_error_bars():
         ({"solver": "fista", "n_nonzero_coefs": 3}, ValueError, "takes no n_nonzero_coefs"),
         ({"solver": "omp", "positive": True}, ValueError, "positive=True is for solver='fista'"),
         ({"alpha": -1.0}, ValueError, "alpha"),
+        ({"solver": "omp", "solver_options": {"normalize": True}}, ValueError, "must not hold 'normalize'"),
     ],
 )
 def test_bad_parameters(options, error, message):
