@@ -51,6 +51,7 @@ class Case:
     floor_name: str = ""
     bar: float | None = None  # the ratio peer / ours that is wanted
     threads: int = 1
+    note: str = ""  # why the peer is ahead, for the report; not shown where it is behind
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Outcome:
     floor_fraction: float | None = None
     memory_ours: int | None = None
     memory_peer: int | None = None
+    note: str = ""
 
 
 @dataclass
@@ -102,7 +104,7 @@ class GrowthOutcome:
 
 def run_case(case: Case, *, quick: bool = False) -> Outcome:
     """Check that both sides agree, then time them in turn."""
-    out = Outcome(case.name, case.peer_name, case.threads, bar=case.bar, floor=case.floor_name)
+    out = Outcome(case.name, case.peer_name, case.threads, bar=case.bar, floor=case.floor_name, note=case.note)
     clock, out.clock = _clock(case.threads)
     try:
         with pinned(case.threads):
