@@ -114,6 +114,10 @@ def heading(text: str, under: str) -> list[str]:
     return [text, under * len(text), ""]
 
 
+def link(room: str) -> str:
+    return f":doc:`{room} <{room}>`"
+
+
 def inline(plot: str) -> list[str]:
     """A plot as part of the page, so that its text has the colour of the page."""
     return [".. raw:: html", f"   :file: {plot}", ""]
@@ -219,7 +223,7 @@ def index(results: dict[str, dict], plots: set[str]) -> str:
     parts += heading("Where a peer is faster", "-")
     for room, entries in results.items():
         if lines := losses(entries):
-            parts += [f":doc:`{room}`", "", *lines, ""]
+            parts += [link(room), "", *lines, ""]
     if "overview_limits.svg" in plots:
         parts += [*heading("How near to the limit", "-"), *inline("overview_limits.svg")]
     if "overview_growth.svg" in plots:
@@ -258,7 +262,7 @@ def summary(room: str, entries: dict[str, dict]) -> list[str]:
         if out["memory_ours"] and out["memory_peer"] and min(out["memory_ours"], out["memory_peer"]) >= 1e6
     ]
     return [
-        f":doc:`{room}`",
+        link(room),
         f"{sum(ratio >= 1 for ratio in ratios)} of {len(ratios)}",
         f"{short(median(ratios))} ({span(ratios)})",
         f"{span([100 * limit for limit in limits])} %" if limits else "–",

@@ -14,7 +14,7 @@ from benchmarks._pairs import Case
 from sparsela.coding import batch_omp
 from sparsela.dictionary import FastDictionaryLearning
 
-SMALL = "Of so few atoms the dense product is cheaper than one pass a factor; the factors pay from n = 256 on."
+SMALL = "Of so few atoms the dense product is cheaper than one pass a factor."
 
 
 def cases(quick: bool):

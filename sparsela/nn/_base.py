@@ -37,6 +37,11 @@ DISTRIBUTIONS = {"erk": erk_density, "uniform": uniform_density, "balanced": bal
 
 
 class SparseMLP(BaseEstimator):
+    coefs_: list[sp.csc_array]
+    intercepts_: list[np.ndarray]
+    srelu_params_: list[np.ndarray]
+    _course: Course
+
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "density": [Interval(Real, 0, 1, closed="right"), "array-like"],

@@ -322,6 +322,7 @@ class SparseLinear:
 
     @property
     def is_native(self) -> bool:
+        """Whether products run on the library's own kernel."""
         return backends.resolve(self.backend) == "native"
 
 

@@ -284,6 +284,17 @@ class SketchOperator(LinearOperator):
 
         Without an argument, the adjoint operator itself, as for any LinearOperator. Since ``E[SᵀS] = I``, ``X Sᵀ S``
         is an unbiased guess of X, with a large variance.
+
+        Parameters
+        ----------
+        Y : {array_like, sparse array} of shape (n, n_components), or (n_components, n) of axis 0, optional
+            A sketch.
+        axis : {-1, 0}, default=-1
+            The axis that was sketched.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features) or (n_features, n), or LinearOperator
         """
         if Y is None:
             return super().adjoint()
@@ -346,7 +357,7 @@ def sketch(
     row_indices=None,
     dense_output=True,
     **params,
-):
+) -> np.ndarray | sp.csr_array:
     """Sketch the rows of a matrix, ``S A``, or its columns, ``A Sᵀ``, in one call.
 
     Parameters
