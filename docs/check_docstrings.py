@@ -33,9 +33,11 @@ def public_names() -> Iterator[str]:
 
 
 def methods(name: str, cls: type) -> Iterator[str]:
-    """The public methods and properties that a class defines itself and that its docstring does not list."""
-    listed = {attribute.name for attribute in get_doc_object(cls)["Attributes"]}
-    for own, member in vars(cls).items():
+    """The public methods and properties that the library gives a class and that its docstring does not list."""
+    ours = [base for base in cls.__mro__ if base.__module__.startswith("sparsela.")]
+    listed = {attribute.name for base in ours if base.__doc__ for attribute in get_doc_object(base)["Attributes"]}
+    members = {own: member for base in reversed(ours) for own, member in vars(base).items()}
+    for own, member in members.items():
         if not own.startswith("_") and own not in listed and (callable(member) or isinstance(member, property)):
             yield f"{name}.{own}"
 

@@ -193,7 +193,7 @@ class SparseMLP(BaseEstimator):
         return self
 
     def _hold_out(self, X, y, target, weights):
-        stratify = y if is_classifier(self) and self.n_outputs_of(target) == 1 else None
+        stratify = y if is_classifier(self) and self._n_outputs_of(target) == 1 else None
         if is_classifier(self) and target.ndim == 1:
             stratify = target
         seed = seed_from(self.random_state) % 2**32
@@ -209,7 +209,7 @@ class SparseMLP(BaseEstimator):
         return X[kept], target[kept], w[0], (X[out], y[out], w[1])
 
     @staticmethod
-    def n_outputs_of(target) -> int:
+    def _n_outputs_of(target) -> int:
         return 1 if target.ndim == 1 else target.shape[1]
 
     def _trainer(self, X, target, go_on) -> tuple[Trainer, Course]:
