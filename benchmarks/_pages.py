@@ -190,7 +190,7 @@ def overviews(results: dict[str, dict]) -> dict[str, str]:
                 ]
                 parts[1].append(Row(f"{head(kept)} · {floor}", dots))
             for out in kept["growth"]:
-                parts[2].append(Row(out["name"], [Dot(out["slope"])], f"{out['slope']:.2f}"))
+                parts[2].append(Row(f"{head(kept)} · {out['name']}", [Dot(out["slope"])], f"{out['slope']:.2f}"))
         for whole, part in zip((ratios, limits, growth), parts, strict=True):
             whole += [Row(room), *part] if part else []
     plots = {

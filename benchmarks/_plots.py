@@ -42,7 +42,7 @@ def log_axis(low: float, high: float) -> tuple[Callable[[float], float], list[fl
     """Position in 0 .. 1 of a value, and the ticks: decades, with 2 and 5 where there are few."""
     low, high = low / 1.15, high * 1.15
     span = math.log10(high / low)
-    steps = (1, 2, 5) if span < 1.7 else (1,)
+    steps = (1, 2, 5) if span < 2.2 else (1,)
     ticks = [s * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for s in steps]
     return lambda v: math.log10(v / low) / span, [t for t in ticks if low <= t <= high]
 
@@ -76,7 +76,7 @@ def dot_plot(
     for tick in ticks:
         strong = ' stroke-opacity="0.7"' if math.isclose(tick, line) else ""
         grid.append(f'<path d="M{x(tick)} 26V{y + 6}"{strong}/>')
-    said = [f"{tick:.0%}".replace("%", " %") if percent else f"{tick:g}" for tick in ticks]
+    said = [f"{100 * tick:g} %" if percent else f"{tick:g}" for tick in ticks]
     numbers = [
         f'<text x="{x(tick)}" y="{level}" text-anchor="middle">{text}</text>'
         for level in (22, height - 6)
