@@ -38,7 +38,8 @@ How it is measured
   and PyTorch are held to the same number of threads as the library.
 - A ratio is the median over the pairs, with its smallest and largest value.
 - The limit, or floor, is work that no method can avoid, timed in the same rounds, such as a matrix product or one read
-  of the data; the figure is (time of the limit) / (time of sparsela), 100 % at the limit.
+  of the data; the figure is (time of the limit) / (time of sparsela), 100 % at the limit. It may be passed by a few
+  per cent where the limit is timed by another library's code, or in double precision for a method that is not.
 - Peak memory is the growth of the resident set's high-water mark over one call after a warm-up, read from the
   operating system (Linux: ``VmHWM``, reset through ``clear_refs``), so that buffers of compiled code count.
 - Growth fits log time over log size while the size doubles: 1 is linear, 2 quadratic.
