@@ -32,6 +32,8 @@ bench: .venv/installed-bench
 lint: .venv/installed
 	$(PY) -m ruff check .
 	$(PY) -c "from importlinter.cli import lint_imports_command as run; run()"
+	$(PY) docs/check_docstrings.py
+	$(PY) -m mypy
 
 # Every hostile case of every public name, then N drawn at random.
 N ?= 2000

@@ -1,4 +1,4 @@
-"""Run the benchmarks of a room, print them, keep them as JSON and as a page of the documentation."""
+"""Run the benchmarks of a room, print them, keep them as JSON and write the report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from benchmarks import _report
+from benchmarks import _pages, _report, scaling
 from benchmarks._pairs import Case, Growth, run_case, run_growth
 from sparsela._core.report import facts
 
@@ -18,7 +18,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("room", nargs="?", help="a room (coding), one file of it (coding/omp), or all of them")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs; nothing is written")
+    parser.add_argument("--report", action="store_true", help="only write all pages anew, from what is kept")
     args = parser.parse_args()
+    if args.report:
+        _pages.rebuild()
+        scaling.write_page()
+        return 0
 
     available = files()
     room, _, only = (args.room or "").partition("/")
@@ -35,6 +40,7 @@ def main() -> int:
         wrong += sum(case["wrong"] for kept in entries.values() for case in kept["cases"])
         if not args.quick:
             _report.keep(name, {s: e for s, e in entries.items() if e["cases"] or e["growth"]}, set(stems))
+            _pages.rebuild()
     if wrong:
         print(f"{wrong} case(s) with different answers on the two sides", file=sys.stderr)
     return 1 if wrong else 0

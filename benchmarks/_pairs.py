@@ -36,6 +36,7 @@ MIN_PAIRS, MAX_PAIRS = 5, 15
 BUDGET = 2.0  # seconds of timing that a case may take beyond its five pairs
 SHORTEST = 0.02  # a timing repeats its call until it lasts this long
 LONG, LONG_PAIRS = 25.0, 3  # pairs where a round lasts so many seconds
+QUICK_PAIRS = 3  # of a quick run, with a quarter of the shortest timing: to see that a file runs, not to publish
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Case:
     floor_name: str = ""
     bar: float | None = None  # the ratio peer / ours that is wanted
     threads: int = 1
+    note: str = ""  # why the peer is ahead, for the report; not shown where it is behind
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Outcome:
     floor_fraction: float | None = None
     memory_ours: int | None = None
     memory_peer: int | None = None
+    note: str = ""
 
 
 @dataclass
@@ -102,7 +105,7 @@ class GrowthOutcome:
 
 def run_case(case: Case, *, quick: bool = False) -> Outcome:
     """Check that both sides agree, then time them in turn."""
-    out = Outcome(case.name, case.peer_name, case.threads, bar=case.bar, floor=case.floor_name)
+    out = Outcome(case.name, case.peer_name, case.threads, bar=case.bar, floor=case.floor_name, note=case.note)
     clock, out.clock = _clock(case.threads)
     try:
         with pinned(case.threads):
@@ -124,10 +127,11 @@ def run_case(case: Case, *, quick: bool = False) -> Outcome:
             first = [_once(call, clock)[:2] for call in calls]
         once, memory = zip(*first, strict=True)
         out.memory_ours, out.memory_peer = memory[:2]
-        shortest, budget = (SHORTEST / 4, BUDGET / 4) if quick else (SHORTEST, BUDGET)
+        shortest = SHORTEST / 4 if quick else SHORTEST
         repeats = [max(1, math.ceil(shortest / max(t, 1e-7))) for t in once]
         a_round = sum(max(t, shortest) for t in once)
-        out.pairs = int(min(MAX_PAIRS, max(LONG_PAIRS if a_round > LONG else MIN_PAIRS, budget / a_round)))
+        enough = max(LONG_PAIRS if a_round > LONG else MIN_PAIRS, BUDGET / a_round)
+        out.pairs = QUICK_PAIRS if quick else int(min(MAX_PAIRS, enough))
         with _no_collection():
             times = np.array(
                 [[_seconds(call, n, clock) for call, n in zip(calls, repeats, strict=True)] for _ in range(out.pairs)]
@@ -144,6 +148,7 @@ def run_case(case: Case, *, quick: bool = False) -> Outcome:
 
 def run_growth(case: Growth, *, quick: bool = False) -> GrowthOutcome:
     """Time each size (median of five), fit the slope."""
+    pairs = QUICK_PAIRS if quick else MIN_PAIRS
     clock, _ = _clock(case.threads)
     seconds, memory = [], []
     for size in case.sizes:
@@ -154,7 +159,7 @@ def run_growth(case: Growth, *, quick: bool = False) -> GrowthOutcome:
             once, peak, _ = _once(call, clock)
             repeats = max(1, math.ceil((SHORTEST / 4 if quick else SHORTEST) / max(once, 1e-7)))
             with _no_collection():
-                seconds.append(float(np.median([_seconds(call, repeats, clock) for _ in range(MIN_PAIRS)])))
+                seconds.append(float(np.median([_seconds(call, repeats, clock) for _ in range(pairs)])))
             memory.append(peak)
     slope = float(np.polyfit(np.log(case.sizes), np.log(seconds), 1)[0])
     met = None if case.bar is None else slope <= case.bar

@@ -1,4 +1,4 @@
-"""How the outcomes of a room are shown: lines on the terminal, JSON to keep, a page of the documentation."""
+"""How outcomes are shown and kept: cells and lines, and the JSON of a room."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from benchmarks._pairs import GrowthOutcome, Outcome
 from sparsela._core.report import facts
 
 RESULTS = Path(__file__).parent / "results"
-PAGES = Path(__file__).parent.parent / "docs" / "benchmarks"
 
 HEADERS = (
     "case",
@@ -94,46 +93,19 @@ def entry(doc: str, outcomes: list[Outcome], growths: list[GrowthOutcome]) -> di
 
 
 def keep(room: str, entries: dict[str, dict], present: set[str]) -> None:
-    """Put new entries beside those of the room's other files, and write its page anew."""
+    """Put new entries beside those of the room's other files."""
     path = RESULTS / f"{room}.json"
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     kept = {name: old[name] for name in old if name in present} | entries
-    kept = dict(sorted(kept.items()))
     RESULTS.mkdir(exist_ok=True)
-    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGES.mkdir(parents=True, exist_ok=True)
-    (PAGES / f"{room}.rst").write_text(page(room, kept), encoding="utf-8")
+    text = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
-def page(room: str, entries: dict[str, dict]) -> str:
-    """The documentation page of a room."""
-    title = f"Benchmarks: {room}"
-    origin = f"Written by ``make bench ROOM={room}``; :doc:`index` says how it is measured."
-    parts = [title, "=" * len(title), "", origin, ""]
-    for kept in entries.values():
-        head, _, text = kept["doc"].strip().partition("\n")
-        head = head.rstrip(".")
-        parts += [head, "-" * len(head), "", text.strip(), ""]
-        if kept["cases"]:
-            parts += list_table(HEADERS, [row(o) for o in kept["cases"]])
-        if kept["growth"]:
-            parts += list_table(GROWTH_HEADERS, [growth_row(g) for g in kept["growth"]])
-        shown = (
-            "processor",
-            "python",
-            "numpy",
-            "scipy",
-            "scikit-learn",
-            "blas",
-            "mkl",
-            "vector width",
-            "compiler flags",
-        )
-        machine = "; ".join(f"{name}: {kept['facts'][name]}" for name in shown if name in kept["facts"])
-        clocks = sorted({o["clock"] for o in kept["cases"] if o["clock"]})
-        version, clock = kept["facts"]["sparsela"], ", ".join(clocks) or "CPU"
-        parts += [f"{kept['date']}, sparsela {version}. {machine}. Clock: {clock}.", ""]
-    return "\n".join(parts)
+def kept_results() -> dict[str, dict]:
+    """The entries of every room that has been measured."""
+    paths = sorted(path for path in RESULTS.glob("*.json") if path.stem != "scaling")
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def list_table(headers: Iterable[str], rows: list[list[str]]) -> list[str]:
@@ -144,6 +116,8 @@ def list_table(headers: Iterable[str], rows: list[list[str]]) -> list[str]:
 
 
 def _escape(cell: str) -> str:
+    if cell.startswith(":doc:"):
+        return cell
     for mark in "\\*`|_":
         cell = cell.replace(mark, "\\" + mark)
     return cell

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 import sparsela
-from benchmarks._report import PAGES, RESULTS, list_table, megabytes, seconds
+from benchmarks._pages import PAGES, heading
+from benchmarks._report import RESULTS, list_table, megabytes, seconds
 from sparsela._core.report import facts
 from sparsela.coding import SparseCoder
 from sparsela.dictionary import OnlineDictionaryLearning
@@ -34,6 +35,7 @@ from sparsela.sketch import StreamingSketch
 
 HEADERS = ("work", "data", "here", "one worker", "two workers", "one / two", "client sent", "workers sent", "answers")
 REPEATS = 3
+RESULT = RESULTS / "scaling.json"
 
 
 @dataclass
@@ -210,6 +212,20 @@ def cells(row: dict) -> list[str]:
     return [row["work"], data, *times, *moved, "equal" if row["equal"] else "DIFFERENT"]
 
 
+def page(kept: dict) -> str:
+    head, _, text = kept["doc"].partition("\n")
+    known = kept["facts"]
+    machine = f"{kept['date']}, sparsela {known['sparsela']}. {known['processor']}; {known['blas']}."
+    table = list_table(HEADERS, [*map(cells, kept["rows"])])
+    return "\n".join([*heading("Benchmarks: scaling", "="), head, "", text.strip(), "", *table, machine, ""])
+
+
+def write_page() -> None:
+    """The page, from what is kept."""
+    kept = json.loads(RESULT.read_text(encoding="utf-8"))
+    (PAGES / "scaling.rst").write_text(page(kept), encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -218,22 +234,9 @@ def main() -> int:
     for line in [HEADERS, *map(cells, rows)]:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, (50, 9, 9, 10, 11, 9, 11, 12, 9), strict=True)))
     if not quick:
-        known = facts()
-        kept = {"date": date.today().isoformat(), "facts": known, "rows": rows}
-        (RESULTS / "scaling.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        title, text = "Benchmarks: scaling", __doc__.partition("\n")
-        machine = f"{kept['date']}, sparsela {known['sparsela']}. {known['processor']}; {known['blas']}."
-        page = [
-            title,
-            "=" * len(title),
-            "",
-            text[0],
-            "",
-            text[2].strip(),
-            "",
-            *list_table(HEADERS, [*map(cells, rows)]),
-        ]
-        (PAGES / "scaling.rst").write_text("\n".join([*page, machine, ""]), encoding="utf-8")
+        kept = {"doc": __doc__, "date": date.today().isoformat(), "facts": facts(), "rows": rows}
+        RESULT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_page()
     return 0 if all(row["equal"] for row in rows) else 1
 
 

@@ -37,16 +37,17 @@ def cases(quick: bool):
                 name = f"{variant.upper()}, k = {k}, {np.dtype(dtype)}"
                 yield Case(name, ours, peer, check, spams_name, bar=bar, **floor)
     X, D = china_patches(n)
+    floor = {"floor": partial(np.matmul, X, D.T), "floor_name": "X Dᵀ"}
     Xf, Df = columns(X), columns(D)
     for k in (5, 10):
         ours = partial(batch_omp, X, D, n_nonzero_coefs=k, precision="mixed", sparse_output=True)
         peer = partial(spams.omp, Xf, Df, L=k, numThreads=1)
         check = partial(same_error, X, D, allowed=0.06)
-        yield Case(f"OMP, k = {k}, mixed", ours, peer, check, spams_name, bar=4.0, floor=partial(np.matmul, X, D.T))
+        yield Case(f"OMP, k = {k}, mixed", ours, peer, check, spams_name, bar=4.0, **floor)
     ours = partial(batch_omp, X, D, n_nonzero_coefs=5, sparse_output=True)
     peer = partial(spams.omp, Xf, Df, L=5, numThreads=2)
     check = partial(same_error, X, D, allowed=0.06)
-    yield Case("OMP, k = 5, 2 threads", ours, peer, check, spams_name, threads=2, floor=partial(np.matmul, X, D.T))
+    yield Case("OMP, k = 5, 2 threads", ours, peer, check, spams_name, threads=2, **floor)
     yield from other_libraries(*china_patches(500 if quick else 5_000))
 
     def grow(size):

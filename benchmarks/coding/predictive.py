@@ -30,7 +30,7 @@ def cases(quick: bool):
     Xf, Df = columns(held_out), columns(D)
     for predictor, share in (("tanh", 0.9), ("shrink", 0.85)):
         model = PredictiveSparseDecomposition(
-            alpha=ALPHA, predictor=predictor, dictionary=D, max_iter=2 if quick else 15, tol=0, random_state=0
+            alpha=ALPHA, predictor=predictor, dictionary=D, max_iter=8 if quick else 15, tol=0, random_state=0
         ).fit(train)
         yield Case(
             f"{predictor}, predicted against exact codes",

@@ -2,10 +2,9 @@
 
 Random W of the sizes of a layer, float32, batch 128, one thread: the native kernel against oneMKL's
 ``mkl_sparse_s_mm`` (through the same door, so with the same checks of the input), SciPy's ``W @ X`` and the dense
-product of NumPy. The bars against oneMKL are 1.4 at density 1 % and 2 above, against the dense product 25 at 1 %. The
-sampled product ``sddmm`` has no peer in either library: the dense product and a gather is what one writes without it.
-The floor is the dense product's own rate, the time in which the BLAS would do as many multiply-adds as there are stored
-entries. Rows alone grow linearly; where columns grow too, X leaves the caches.
+product of NumPy. The sampled product ``sddmm`` has no peer in either library: the dense product and a gather is what
+one writes without it. The floor is the dense product's own rate, the time in which the BLAS would do as many
+multiply-adds as there are stored entries. Rows alone grow linearly; where columns grow too, X leaves the caches.
 """
 
 import operator
@@ -16,6 +15,10 @@ import scipy.sparse as sp
 
 from benchmarks._pairs import Case, Growth, agree
 from sparsela._core.sparse_backend import aligned_empty, available_backends, column_companion, sddmm, spmm, spmm_t
+
+SMALL = (
+    "So small a product lasts tens of microseconds, half of which go into the checks of W and the array of the result."
+)
 
 
 def cases(quick: bool):
@@ -50,7 +53,7 @@ def cases(quick: bool):
         if has_mkl:
             peers.append(("oneMKL", partial(spmm, W, X, backend="mkl")))
         for peer_name, peer in peers:
-            yield Case(f"batch {odd}, 5 %", partial(spmm, W, X), peer, close, peer_name)
+            yield Case(f"batch {odd}, 5 %", partial(spmm, W, X), peer, close, peer_name, note=SMALL if odd == 1 else "")
     W, X, _ = layer(4096 // scale, 4096 // scale, 0.05, batch)
     if has_mkl:
         yield Case(

@@ -35,7 +35,10 @@ def published():
 
 def cases(quick: bool):
     outcome = {"lower": 0, "equal": 0, "higher": 0}
-    for scheme, count in published()[: 6 if quick else None]:
+    schemes = published()
+    if not schemes:
+        raise ImportError("SPARSELA_SCHEMES names no folder of schemes")
+    for scheme, count in schemes[: 6 if quick else None]:
         if scheme.rank > LARGEST_TIMED:
             continue
         one_round = partial(

@@ -2,7 +2,7 @@
 
 ``calibrate`` on one thread for three seconds, then ten shapes in double precision: the plan it chooses against the best
 of 0, 1, 2 and 3 levels of Winograd's scheme, as found by timing them all; the table says which they were, and the ratio
-to BLAS that was predicted for the chosen one and measured. Within 3 % of the best is the bar.
+to BLAS that was predicted for the chosen one and measured.
 """
 
 import time

@@ -32,6 +32,7 @@ def cases(quick: bool):
             partial(solved, x),
             f"{n_iter + extra} products Aᵀ r",
             bar=1 / 1.5,
+            note="A limit: the reads of A that the steps cannot do without.",
         )
     yield Case(
         f"newton_projection, {size}, C order",

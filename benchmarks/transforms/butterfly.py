@@ -3,7 +3,7 @@
 The factors of a matrix on fixed butterfly supports, and with unknown orders of rows and columns. The peers are
 pyfaust's two factorizations: ``fact.butterfly`` (compiled, balanced tree) and ``fact.fdb`` (NumPy, the one with the
 bound on the error), on matrices that are butterflies and on one that is none. Both sides must reach the same error. No
-peer finds the orders of rows and columns: there the bar is growth.
+peer finds the orders of rows and columns: there only growth is measured.
 """
 
 import contextlib

@@ -4,8 +4,7 @@
 of length 2⁴ to 2²², against fht-cpu. It has no transform of columns: it copies them to Fortran order and back. The
 floor is one pass over the array in place, ``np.negative(X, out=X)``: one read and one write of memory. pyfaust
 multiplies by its factors of the Hadamard matrix. Where an array starts in a line of the cache changes the time of
-fht-cpu by up to 1.4, ours by 1.1: that is most of the spread. The bars are 1 on rows (0.9 for a single row of 2²⁰) and
-4 on columns.
+fht-cpu by up to 1.4, ours by 1.1: that is most of the spread.
 Last, one vector of 2²⁴ numbers on two threads, new memory for the result, against the cosine transform of SciPy, which
 has the same use in compressed sensing (another transform: both must keep the norm).
 """

@@ -6,14 +6,16 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+P = ParamSpec("P")
+R = TypeVar("R")
 FLAGS = {"overflow": "over", "divide by zero": "divide", "invalid value": "invalid"}
 
 
-def in_float_range(function: Callable) -> Callable:
+def in_float_range(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, with a ValueError where an argument was so large or small that its powers are no floating numbers.
 
     The flags of the processor are heard while `function` runs. Some products raise them for nothing, so a flag alone is
@@ -22,7 +24,7 @@ def in_float_range(function: Callable) -> Callable:
     """
 
     @functools.wraps(function)
-    def guarded(*args, **kwargs):
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         met: list[str] = []
         try:
             with np.errstate(**dict.fromkeys(FLAGS.values(), "call"), call=lambda kind, flag: met.append(kind)):
@@ -33,7 +35,7 @@ def in_float_range(function: Callable) -> Callable:
             raise
         if met:
             _refuse(function, args, kwargs, None)
-            said = np.geterr()
+            said: dict[str, Any] = dict(np.geterr())
             for kind in sorted({kind for kind in met if said[FLAGS[kind]] != "ignore"}):
                 warnings.warn(f"{kind} encountered in {function.__qualname__}", RuntimeWarning, stacklevel=2)
         return answer

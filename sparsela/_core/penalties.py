@@ -39,6 +39,18 @@ class Penalty:
     ----------
     is_convex : bool
         Whether the penalty is a convex function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsela.recovery.prox import L1, Penalty
+    >>> penalty = L1()
+    >>> isinstance(penalty, Penalty), penalty.is_convex
+    (True, True)
+    >>> penalty.value([3.0, -1.0], alpha=2.0)
+    8.0
+    >>> penalty.prox(np.array([3.0, -1.0]), step=0.5, alpha=2.0)
+    array([2., 0.])
     """
 
     is_convex = False

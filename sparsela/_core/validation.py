@@ -165,6 +165,14 @@ def check_dtype(dtype: np.dtype, name: str, *, allow_complex: bool = True) -> np
     return dtype if dtype in KEPT else np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
 
 
+def check_real_dtype(dtype: Any) -> np.dtype:
+    """float32 or float64, of which something is to be made."""
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be float32 or float64, got {dtype}")
+    return dtype
+
+
 def check_finite(values: np.ndarray, name: str) -> None:
     """ValueError where there is a NaN or an infinity."""
     from sklearn.utils import assert_all_finite  # a second of imports, and one pass over memory without a copy

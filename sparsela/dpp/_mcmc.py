@@ -39,15 +39,15 @@ def kdpp_mcmc(L, k, *, n_samples=1, n_steps="auto", init="greedy", random_state=
     list of n_samples ndarrays of int64 of shape (k,)
         Ascending items.
 
-    Warns
-    -----
-    UserWarning
-        If "auto" asks for more than a million steps.
-
     Raises
     ------
     ValueError, TypeError
         If L is not a kernel, k is above its rank, or `init` is no set of k items with a positive determinant.
+
+    Warns
+    -----
+    UserWarning
+        If "auto" asks for more than a million steps.
 
     See Also
     --------

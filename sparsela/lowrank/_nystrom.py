@@ -61,8 +61,8 @@ class NystromApproximation(MetaFactorization):
         U, s, Vt = svd(np.asarray(right.apply(YtA)), full_matrices=False)
         kept = s > rcond * s[0]
         F = (AX @ Vt[kept].T) / s[kept]  # the pseudo-inverse written out would lose as many digits as it spans
-        H = YtA.T @ U[:, kept]
-        self.F, self.G, self.H = F, np.eye(F.shape[1], dtype=F.dtype), H  # of rank 0 too, which users may not give
+        # without the checks of factors that are given: those of a zero matrix have no columns
+        self.F, self.G, self.H = F, np.eye(F.shape[1], dtype=F.dtype), YtA.T @ U[:, kept]
 
     def add(self, A: Any) -> NystromApproximation:
         """The approximation of the sum of what was sketched and A: sketches of a sum are sums.

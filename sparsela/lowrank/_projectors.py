@@ -64,7 +64,8 @@ class MetaFactorization:
         return f"{type(self).__name__}({m} x {n}, core {self.G.shape[0]} x {self.G.shape[1]})"
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
+        """Of the matrix that the factors stand for."""
         return len(self.F), len(self.H)
 
     def reconstruct(self):

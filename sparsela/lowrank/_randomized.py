@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import svd
 
 from sparsela._core.float_range import in_float_range
-from sparsela._core.operators import Operator, as_operator
+from sparsela._core.operators import Operator, SparseOperator, as_operator
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import checked, spmm
 from sparsela._core.threads import one_blas_thread
@@ -174,7 +174,7 @@ def power(products, shape, dtype, k, rounds, n_oversamples, rng):
 def products_of(operator: Operator):
     """``X ↦ A X`` and ``Y ↦ A* Y`` on blocks; a sparse A is kept by rows and by columns, for the library's kernel."""
     real = operator.dtype in (np.float32, np.float64)
-    if real and hasattr(operator, "csc") and max(*operator.shape, operator.csr.nnz) <= _INT32_MAX:
+    if real and isinstance(operator, SparseOperator) and max(*operator.shape, operator.csr.nnz) <= _INT32_MAX:
         rows, columns = checked(operator.csr), checked(operator.csc.T)
         return lambda X: spmm(rows, X), lambda Y: spmm(columns, Y)
     return operator.matmat, operator.rmatmat

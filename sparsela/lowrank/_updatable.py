@@ -6,23 +6,22 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
 from sparsela._core.row_blocks import is_collection
 from sparsela._core.threads import one_blas_thread
-from sparsela._core.validation import check_count, check_indices, check_matrix
+from sparsela._core.validation import check_count, check_indices
 from sparsela.lowrank._batches import as_rows, check_squares, squares
 from sparsela.lowrank._begin import check_mergeable, factorized, given, of_blocks, svd_model
+from sparsela.lowrank._readable import INPUT, ReadableSVD
 from sparsela.lowrank._update import as_pair
 
-INPUT = {"accept_sparse": ("csr", "csc", "coo"), "dtype": (np.float64, np.float32)}
 BLOCK = 1024  # rows whose products with each other are formed at a time
 
 
-class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class UpdatableTruncatedSVD(ReadableSVD):
     """Truncated SVD that takes new rows, columns and changes at a cost that does not grow with the matrix.
 
     Parameters
@@ -341,54 +340,6 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             as_pair(D, E, self.n_samples_seen_, self.n_features_in_, self._model.right.dtype),
         )
 
-    def transform(self, X):
-        """Coordinates of rows, ``X components_.T``, without making `components_`.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, k)
-        """
-        check_is_fitted(self)
-        check_indices(X, "X")
-        X = validate_data(self, X, reset=False, **INPUT)
-        dtype = self._model.right.dtype
-        return self._model.project(as_rows(X, "X", dtype)).astype(dtype, copy=False)
-
-    def inverse_transform(self, Z):
-        """Back to the features, ``Z components_``.
-
-        Parameters
-        ----------
-        Z : ndarray of shape (n_samples, k)
-            Coordinates.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        return check_matrix(Z, "Z", n_columns=len(self.singular_values_)) @ self.components_
-
-    def left_singular_vectors(self, rows=None):
-        """Left singular vectors, of all rows or of some.
-
-        Parameters
-        ----------
-        rows : slice, int or array of int, optional
-            Which rows; all by default.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, k)
-        """
-        check_is_fitted(self)
-        return self._model.left.rows(slice(None) if rows is None else rows)
-
     def compact(self):
         """Write both factors out, which frees all spare columns. O((m + n) k²).
 
@@ -433,19 +384,6 @@ class UpdatableTruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             raise ValueError(f"n_components must be at least {len(s)}, the length of s, got {model.n_components}")
         model.n_features_in_ = Vt.shape[1]
         return model._start(U, s, Vt, float(np.square(s, dtype=np.float64).sum()), seed_from(model.random_state))
-
-    @property
-    def components_(self):
-        """Right singular vectors as rows."""
-        if not hasattr(self, "_model"):
-            raise AttributeError(f"{type(self).__name__} has no components_ before fit")
-        if self._components is None:
-            self._components = np.ascontiguousarray(self._model.right.rows().T)
-        return self._components
-
-    @property
-    def _n_features_out(self):
-        return len(self.singular_values_)
 
     def _check_parameters(self):
         self._validate_params()

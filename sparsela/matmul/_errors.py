@@ -175,6 +175,7 @@ def measure_error(
     distribution : {"normal", "uniform", "graded"}, default="normal"
         Standard normal; uniform on [0, 1); normal with rows scaled by 10^U(−3, 3).
     random_state : None, int, RandomState or Generator, default=None
+        Of the matrices that are drawn.
 
     Returns
     -------

@@ -25,6 +25,11 @@ LOCAL_TERMS = 8  # of the relations that local repair uses
 class UndecodableError(ValueError):
     """Too many nodes, or the wrong ones, were lost: what is left does not determine the product.
 
+    Parameters
+    ----------
+    lost : sequence of str
+        Names of the nodes.
+
     Attributes
     ----------
     lost : tuple of str

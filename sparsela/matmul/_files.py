@@ -57,6 +57,7 @@ def save_scheme(scheme: BilinearScheme, path: str | os.PathLike) -> None:
     Parameters
     ----------
     scheme : BilinearScheme
+        Of any name and format.
     path : str or path-like
         Written anew.
 

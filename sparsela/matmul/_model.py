@@ -121,6 +121,7 @@ class MachineModel:
         shape : tuple of three ints
             (m, k, n).
         n_threads : int, default=1
+            Threads of BLAS.
 
         Returns
         -------
@@ -134,6 +135,7 @@ class MachineModel:
         Parameters
         ----------
         plan : MultiplyPlan
+            Of any shape and number of threads, in the dtype of the model.
 
         Returns
         -------
@@ -173,6 +175,7 @@ class MachineModel:
         Parameters
         ----------
         path : path-like
+            Written anew.
         """
         Path(path).write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
 

@@ -116,7 +116,9 @@ class MultiplyPlan:
         Parameters
         ----------
         A : array_like of shape (m, k)
+            The left factor, in the plan's dtype.
         B : array_like of shape (k, n)
+            The right factor, in the plan's dtype.
         out : ndarray of shape (m, n) or None, default=None
             Where to put the product; of the plan's dtype and apart from A and B.
 

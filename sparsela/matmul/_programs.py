@@ -129,7 +129,11 @@ class AdditionProgram:
         return tuple(out)
 
     def expand(self) -> np.ndarray:
-        """The matrix that the program computes, int64 of shape (n_outputs, n_inputs), exactly.
+        """The matrix that the program computes, exactly.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n_outputs, n_inputs)
 
         Raises
         ------
@@ -146,6 +150,7 @@ class AdditionProgram:
         Parameters
         ----------
         blocks : sequence of n_inputs numbers or arrays
+            What stands for the inputs, in their order.
 
         Returns
         -------
@@ -254,6 +259,7 @@ class AdditionProgram:
 
     @property
     def n_live_max(self) -> int:
+        """Most temporaries alive at a time, in the order of :meth:`schedule`."""
         return self.schedule().n_live_max
 
     def to_source(self, language: str = "python") -> str:

@@ -148,7 +148,7 @@ class BilinearScheme:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a BilinearScheme is immutable: {name} cannot be set")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    __delattr__ = __setattr__
 
     def __reduce__(self) -> tuple:
         return _restore, (tuple(self._factors), self.name, self.provenance, self.__dict__.get("programs"))
@@ -281,6 +281,7 @@ class BilinearScheme:
         Parameters
         ----------
         times : int, default=1
+            Steps of the cycle; negative ones go back.
 
         Returns
         -------
@@ -353,6 +354,7 @@ class BilinearScheme:
         Parameters
         ----------
         other : BilinearScheme
+            What comes after this scheme along the axis.
         axis : {0, 1, 2}
             The dimension that grows: m, k or n.
 
@@ -419,6 +421,7 @@ class BilinearScheme:
         A : array_like of shape (m, k)
             Of ints or Fractions; or an object array whose entries are square matrices of such numbers.
         B : array_like of shape (k, n)
+            As A.
 
         Returns
         -------

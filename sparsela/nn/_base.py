@@ -37,6 +37,11 @@ DISTRIBUTIONS = {"erk": erk_density, "uniform": uniform_density, "balanced": bal
 
 
 class SparseMLP(BaseEstimator):
+    coefs_: list[sp.csc_array]
+    intercepts_: list[np.ndarray]
+    srelu_params_: list[np.ndarray]
+    _course: Course
+
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "density": [Interval(Real, 0, 1, closed="right"), "array-like"],
@@ -188,7 +193,7 @@ class SparseMLP(BaseEstimator):
         return self
 
     def _hold_out(self, X, y, target, weights):
-        stratify = y if is_classifier(self) and self.n_outputs_of(target) == 1 else None
+        stratify = y if is_classifier(self) and self._n_outputs_of(target) == 1 else None
         if is_classifier(self) and target.ndim == 1:
             stratify = target
         seed = seed_from(self.random_state) % 2**32
@@ -204,7 +209,7 @@ class SparseMLP(BaseEstimator):
         return X[kept], target[kept], w[0], (X[out], y[out], w[1])
 
     @staticmethod
-    def n_outputs_of(target) -> int:
+    def _n_outputs_of(target) -> int:
         return 1 if target.ndim == 1 else target.shape[1]
 
     def _trainer(self, X, target, go_on) -> tuple[Trainer, Course]:

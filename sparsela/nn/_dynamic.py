@@ -233,8 +233,12 @@ class SRigL(Topology):
 
     Parameters
     ----------
-    alpha, every, stop
-        As in :class:`RigL`.
+    alpha : float, default=0.3
+        Fraction of the weights that the first update moves, as in :class:`RigL`.
+    every : int or "epoch", default=100
+        Steps between updates.
+    stop : float, default=0.75
+        Fraction of training after which the topology stays, in (0, 1].
     min_salient : float, default=0.3
         An output with fewer salient positions than this fraction of its inputs loses them all, in [0, 1].
     ablate : bool, default=True

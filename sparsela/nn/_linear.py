@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sparsela._core import sparse_backend as backends
 from sparsela._core.random import seed_from
 from sparsela._core.threads import effective_n_jobs
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_real_dtype
 from sparsela._ext import condensed
 from sparsela._ext import spmm as native
 from sparsela.nn._optim import INITS, initial_values
@@ -105,7 +105,7 @@ class SparseLinear:
             raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
         if init not in INITS:
             raise ValueError(f"init must be one of {INITS}, got {init!r}")
-        dtype = _check_real(dtype)
+        dtype = check_real_dtype(dtype)
         seed = seed_from(random_state)
         indptr, indices = random_topology((n_out, n_in), nnz, kind=kind, random_state=seed)
         rng = np.random.default_rng(seed)
@@ -148,7 +148,7 @@ class SparseLinear:
         SparseLinear
         """
         checked = backends.checked(W)
-        _check_real(checked.data.dtype)
+        check_real_dtype(checked.data.dtype)
         if bias is not None:
             bias = backends.check_bias(bias, checked)
         return cls.__new__(cls)._set(W.shape[1], checked.indptr, checked.indices, checked.data, bias, backend)
@@ -322,6 +322,7 @@ class SparseLinear:
 
     @property
     def is_native(self) -> bool:
+        """Whether products run on the library's own kernel."""
         return backends.resolve(self.backend) == "native"
 
 
@@ -385,7 +386,7 @@ class CondensedLinear:
     def __init__(self, indices, values, active, n_in, n_out, bias=None):
         self.n_in, self.n_out = check_count(n_in, "n_in"), check_count(n_out, "n_out")
         self.values = np.ascontiguousarray(values)
-        _check_real(self.values.dtype)
+        check_real_dtype(self.values.dtype)
         indices, active = np.asarray(indices), np.asarray(active)
         if indices.ndim != 2 or indices.shape != self.values.shape or active.shape != indices.shape[:1]:
             given = f"{indices.shape}, {self.values.shape}, {active.shape}"
@@ -470,10 +471,3 @@ def _moved(values: np.ndarray, source: np.ndarray, target: np.ndarray, size: int
     out = np.zeros(size, values.dtype)
     out[target] = values[source]
     return out
-
-
-def _check_real(dtype) -> np.dtype:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-    return dtype

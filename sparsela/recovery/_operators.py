@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from scipy.sparse.linalg import LinearOperator
 
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_real_dtype
 
 
 class _PartialTransform(LinearOperator):
@@ -102,7 +102,7 @@ class PartialDCT(_PartialTransform):
     """
 
     def __init__(self, n: int, rows: Any, *, signs: Any = None, dtype: Any = np.float64):
-        super().__init__(n, rows, signs, _real_dtype(dtype))
+        super().__init__(n, rows, signs, check_real_dtype(dtype))
 
     def _transform(self, X):
         return _on_parts(scipy.fft.dct, X)
@@ -158,7 +158,7 @@ class PartialWHT(_PartialTransform):
         check_count(n, "n")
         if n & (n - 1):
             raise ValueError(f"n must be a power of two, got {n}: pad the signal with zeros to {1 << n.bit_length()}")
-        super().__init__(n, rows, signs, _real_dtype(dtype))
+        super().__init__(n, rows, signs, check_real_dtype(dtype))
 
     def _transform(self, X):
         from sparsela.transforms import fwht
@@ -230,13 +230,6 @@ def _on_parts(transform: Callable, X: np.ndarray) -> np.ndarray:
 
 def _along(signs: np.ndarray, X: np.ndarray) -> np.ndarray:
     return signs if X.ndim == 1 else signs[:, None]
-
-
-def _real_dtype(dtype: Any) -> np.dtype:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype must be float32 or float64, got {dtype}")
-    return dtype
 
 
 def _check_rows(rows: Any, n: int) -> np.ndarray:

@@ -96,10 +96,19 @@ class PhaseDiagram(Result):
     solver: str
 
     def transition(self, level: float = 0.5) -> np.ndarray:
-        """ρ at which each δ succeeds with probability `level`, (n_deltas,), by logistic regression on ρ.
+        """For each δ the ρ at which it succeeds with probability `level`, by logistic regression on ρ.
 
-        Half a success and half a failure in each outermost cell keep separable data from diverging. NaN where success
-        does not fall with ρ.
+        Half a success and half a failure in each outermost cell keep separable data from diverging.
+
+        Parameters
+        ----------
+        level : float, default=0.5
+            A probability in (0, 1).
+
+        Returns
+        -------
+        ndarray of shape (n_deltas,)
+            NaN where success does not fall with ρ.
         """
         level = check_positive(level, "level")
         if level >= 1:

@@ -157,7 +157,7 @@ def zero_start(A: Operator, y: np.ndarray, x0: np.ndarray | None) -> tuple[np.nd
     return x0, y - A.matvec(x0)
 
 
-def applications(A: Operator) -> int:
+def applications(A: CountingOperator | ScaledOperator) -> int:
     """Applications of A and of its adjoint so far."""
     counted = A if isinstance(A, CountingOperator) else A.counted
     return counted.n_matvec + counted.n_rmatvec

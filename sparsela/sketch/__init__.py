@@ -23,10 +23,11 @@ from sparsela.sketch._estimators import CountSketch, GaussianSketch, SparseEmbed
 from sparsela.sketch._fast import SRHT, FastJL
 from sparsela.sketch._leverage import leverage_sample, leverage_scores
 from sparsela.sketch._lstsq import lstsq
-from sparsela.sketch._operator import SketchOperator, sketch
+from sparsela.sketch._operator import SketchOperator
 from sparsela.sketch._products import approx_matmul
 from sparsela.sketch._regression import SketchedLinearRegression
 from sparsela.sketch._samples import coordinated_sample, lstsq_from_samples, product_from_samples
+from sparsela.sketch._sketch import sketch
 from sparsela.sketch._streaming import StreamingSketch
 from sparsela.sketch._tensor import TensorSketch, kronecker_sketch
 

@@ -97,7 +97,7 @@ def leverage_scores(
     return _scores(A, M.apply(G.astype(A.dtype))) / n_projections
 
 
-def leverage_sample(A, n_samples, *, scores=None, replace=False, random_state=None):
+def leverage_sample(A, n_samples, *, scores=None, replace=False, random_state=None) -> tuple[np.ndarray, np.ndarray]:
     """Draw rows by their leverage, with the weights that make up for it.
 
     Parameters

@@ -132,7 +132,7 @@ def lstsq(
     callback=None,
     verbose=0,
     return_history=False,
-):
+) -> LeastSquaresResult:
     """Solve ``min ‖A x − b‖² + alpha ‖x‖²`` with a sketch as a preconditioner: the accuracy of QR, in less time.
 
     Parameters

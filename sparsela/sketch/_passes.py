@@ -42,7 +42,8 @@ class Pass:
         A = self._A
         if isinstance(A, SparseOperator):
             return (A.csc.T.conj() if self.dtype.kind == "c" else A.csc.T) if self._adjoint else A.csr
-        A = A._A
+        assert isinstance(A, DenseOperator)
+        A = A.entries
         return (A.T.conj() if self.dtype.kind == "c" else A.T) if self._adjoint else A
 
     def __call__(self, Y: np.ndarray, c: np.ndarray, U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

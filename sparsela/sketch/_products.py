@@ -6,10 +6,10 @@ import numpy as np
 
 from sparsela._core.random import seed_from
 from sparsela.sketch._inputs import check_data
-from sparsela.sketch._operator import sketch
+from sparsela.sketch._sketch import sketch
 
 
-def approx_matmul(A, B, n_components, *, kind="sparse_embedding", random_state=None, **params):
+def approx_matmul(A, B, n_components, *, kind="sparse_embedding", random_state=None, **params) -> np.ndarray:
     """Estimate ``AᵀB`` of two tall matrices by ``(SA)ᵀ(SB)``.
 
     Parameters

@@ -90,7 +90,7 @@ class RowSample(Result):
 
 
 @in_float_range
-def coordinated_sample(A, size, *, method="priority", weighting="l2", random_state=None, row_ids=None):
+def coordinated_sample(A, size, *, method="priority", weighting="l2", random_state=None, row_ids=None) -> RowSample:
     """Sample rows of a table so that samples of other tables, drawn apart with the same seed, keep the same ones.
 
     Parameters
@@ -178,7 +178,7 @@ def coordinated_sample(A, size, *, method="priority", weighting="l2", random_sta
 
 
 @in_float_range
-def product_from_samples(SA, SB):
+def product_from_samples(SA, SB) -> np.ndarray:
     """Estimate ``AᵀB`` from coordinated samples of A and of B.
 
     Parameters
@@ -231,7 +231,7 @@ def product_from_samples(SA, SB):
 
 
 @in_float_range
-def lstsq_from_samples(SA, Sb):
+def lstsq_from_samples(SA, Sb) -> np.ndarray:
     """Estimate the least-squares solution ``min ‖A x − b‖`` of tables that are apart, from coordinated samples.
 
     Parameters

@@ -100,7 +100,7 @@ class StreamingSketch(BaseEstimator):
         y : ndarray or Dask array of shape (n,) or (n, n_targets), optional
             What goes with the rows, sketched by the same S; to be given always or never.
         row_indices : array_like of int of shape (n,), optional
-            Ids of the rows, at least 0; equal ids add. Default: ``n_rows_seen_``, ``n_rows_seen_ + 1``, …
+            Ids of the rows, at least 0; equal ids add. By default ``n_rows_seen_``, ``n_rows_seen_ + 1`` and so on.
 
         Returns
         -------

@@ -173,7 +173,7 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return tags
 
 
-def kronecker_sketch(factors, n_components, *, method="tensorsketch", axis=0, random_state=None):
+def kronecker_sketch(factors, n_components, *, method="tensorsketch", axis=0, random_state=None) -> np.ndarray:
     """Sketch a Kronecker product without forming it.
 
     Parameters

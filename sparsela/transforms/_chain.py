@@ -11,7 +11,7 @@ import numpy as np
 from sparsela._core.sparse_backend import aligned_empty
 from sparsela._core.threads import effective_n_jobs
 from sparsela._ext.kronecker import Chain
-from sparsela.transforms._factors import KroneckerSparse
+from sparsela.transforms._factors import Diagonal, KroneckerSparse, Permutation
 from sparsela.transforms._matrices import Dense, Factor, Sparse
 
 SHARED_FROM = 1 << 20  # multiply-adds from which it is worth asking how many threads there are
@@ -87,7 +87,9 @@ def _passes(run: list[Factor]) -> list[tuple]:
 
 def _pairs(first: Factor, second: Factor) -> bool:
     """Whether two factors are of 2 × 2 blocks over different digits of the row index."""
-    if not all(isinstance(part, KroneckerSparse) and part.b == part.c == 2 for part in (first, second)):
+    if not (isinstance(first, KroneckerSparse) and isinstance(second, KroneckerSparse)):
+        return False
+    if not first.b == first.c == second.b == second.c == 2:
         return False
     low, high = sorted((first.d, second.d))
     return first.dtype.kind == "f" and high % (2 * low) == 0
@@ -100,8 +102,9 @@ def _pass(part: Factor) -> tuple:
         if part.transposed:
             return "sparse", part.shape[0], *part.columns, np.ascontiguousarray(part.rows.data)
         return "sparse", part.shape[0], part.rows.indptr, part.rows.indices, None, np.ascontiguousarray(part.rows.data)
-    if part.kind == "diagonal":
+    if isinstance(part, Diagonal):
         return "diagonal", np.ascontiguousarray(part.diagonal)
+    assert isinstance(part, Permutation)
     return "permute", np.ascontiguousarray(part.index)
 
 

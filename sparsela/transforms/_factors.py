@@ -85,6 +85,7 @@ class KroneckerSparse(Factor):
 
     @property
     def values_(self) -> np.ndarray:
+        """The entries of the blocks, not copied."""
         return self.values
 
     @property
@@ -248,6 +249,7 @@ class Diagonal(Factor):
 
     @property
     def values_(self) -> np.ndarray:
+        """The diagonal, not copied."""
         return self.diagonal
 
     def replace(self, values: np.ndarray) -> Diagonal:

@@ -64,14 +64,21 @@ def hierarchical_factorization(
         In which a sweep updates factors.
     max_iter_local, max_iter_global : int, default=30
         Most sweeps of a split, and of a refinement.
-    tol, target_error, refit, random_state
-        As in :func:`palm4msa`, for every split and refinement.
+    tol : float, default=1e-6
+        Of every split and refinement, as in :func:`palm4msa`; so are the next two.
+    target_error : float, optional
+        Relative error at which sweeps end.
+    refit : {"auto", True, False}, default="auto"
+        Whether values are refitted over supports that have settled.
     fixed_right : {ndarray, sparse array} of shape (n', n), optional
         A matrix Γ that stays the rightmost factor of all refinements: ``A ≈ λ S_1 … S_J Γ``. What is split is then the
         least-squares ``A Γ⁺``. Give constraints, or a preset by name, for (m, n') matrices.
     callback : callable, optional
         Called after each sweep with the state; a true value ends the sweeps, and with them the factorization.
     verbose : {0, 1, 2}, default=0
+        At 1 a progress bar, at 2 a line a sweep.
+    random_state : None, int, RandomState or Generator, default=None
+        Of the vectors from which spectral norms are estimated.
     return_history : bool, default=False
         A list of histories, one a split or refinement, with "level" and "stage" ("local" or "global").
 

@@ -51,6 +51,7 @@ class Factor:
 
     @property
     def values_(self) -> np.ndarray:
+        """The numbers that it stores, where it stores any."""
         raise NotImplementedError
 
     @property

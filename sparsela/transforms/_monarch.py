@@ -119,11 +119,11 @@ class MonarchOperator(FactorizedOperator):
         raise ValueError(f"the stored operator must be a Monarch matrix, got factors {patterns}")
 
     @property
-    def left(self) -> np.ndarray:
+    def left(self) -> np.ndarray:  # type: ignore[override]
         return self.factors[0].values[0]
 
     @property
-    def right(self) -> np.ndarray:
+    def right(self) -> np.ndarray:  # type: ignore[override]
         (k, q), r = self.n_blocks, self.rank
         values = self.factors[1].values
         return values.reshape(k, r, q, -1).swapaxes(1, 2).reshape(k, q * r, -1)

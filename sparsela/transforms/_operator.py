@@ -366,9 +366,11 @@ class FactorizedOperator(LinearOperator):
         Parameters
         ----------
         ord : {"fro", 2}, default="fro"
+            Which norm.
         tol : float, default=1e-6
             Power iteration ends when the norm changes by less than this fraction of itself.
         max_iter : int, default=200
+            Most steps of power iteration.
         random_state : None, int, RandomState or Generator
             Of the vector to start from.
 

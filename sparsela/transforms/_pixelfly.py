@@ -40,6 +40,15 @@ class PixelflyResult(Result):
         "objective" after every alternation; None unless asked for.
     relative_error : float
         ``residual_norm / ‖A‖_F``, or over ``‖Y‖_F``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsela.transforms import pixelfly_fit
+    >>> x = np.linspace(0, 1, 64)
+    >>> result = pixelfly_fit(np.minimum.outer(x, x) + np.eye(64), block_size=4, n_factors=1, rank=4)
+    >>> result.sparse.format, result.low_rank.shape, result.converged
+    ('bsr', (64, 64), True)
     """
 
     operator: LinearOperator
@@ -214,8 +223,12 @@ def pixelfly_fit(
         Most alternations.
     tol : float, default=1e-6
         Stop when the objective falls by less than this part of itself.
-    return_history, verbose, callback
-        As everywhere: ``callback(state)`` sees ``state.objective`` and stops the run by returning True.
+    return_history : bool, default=False
+        Whether to keep the objective of every alternation.
+    verbose : {0, 1, 2}, default=0
+        At 1 a progress bar, at 2 a line an alternation.
+    callback : callable, optional
+        ``callback(state)`` sees ``state.objective`` and stops the run by returning True.
 
     Returns
     -------

@@ -50,8 +50,12 @@ def pixelfly_regression(
         Most alternations.
     tol : float, default=1e-6
         Stop when the objective falls by less than this part of itself.
-    return_history, verbose, callback
-        As everywhere: ``callback(state)`` sees ``state.objective`` and stops the run by returning True.
+    return_history : bool, default=False
+        Whether to keep the objective of every alternation.
+    verbose : {0, 1, 2}, default=0
+        At 1 a progress bar, at 2 a line an alternation.
+    callback : callable, optional
+        ``callback(state)`` sees ``state.objective`` and stops the run by returning True.
 
     Returns
     -------

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from sparsela.transforms._chain import multiply
-from sparsela.transforms._factors import Permutation
+from sparsela.transforms._factors import Diagonal, Permutation
 from sparsela.transforms._matrices import Dense, Factor, Sparse, as_factor
 
 
@@ -121,9 +121,9 @@ def _merged(left: Factor, right: Factor) -> Factor | None:
     entries = left.shape[0] * right.shape[1]
     if isinstance(left, Dense) or isinstance(right, Dense):
         return Dense(left.toarray() @ right.toarray()) if entries <= 4 * (left.nnz + right.nnz) else None
-    if left.kind == right.kind == "permutation":
+    if isinstance(left, Permutation) and isinstance(right, Permutation):
         return Permutation(right.index[left.index]).astype(left.dtype)
-    if left.kind == right.kind == "diagonal":
+    if isinstance(left, Diagonal) and isinstance(right, Diagonal):
         return left.replace(left.diagonal * right.diagonal)
     csr = left.tocsr() @ right.tocsr()
     if csr.nnz > 4 * (left.nnz + right.nnz):

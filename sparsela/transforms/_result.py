@@ -33,6 +33,16 @@ class FactorizationResult(Result):
         The course of the iteration; None unless asked for with ``return_history=True``.
     relative_error : float
         ``residual_norm / ‖A‖_F``.
+
+    Examples
+    --------
+    >>> from scipy.linalg import hadamard
+    >>> from sparsela.transforms import hierarchical_factorization
+    >>> result = hierarchical_factorization(hadamard(16), preset="hadamard")
+    >>> result.operator.n_factors, result.operator.nnz
+    (4, 128)
+    >>> result.relative_error < 1e-6
+    True
     """
 
     operator: FactorizedOperator

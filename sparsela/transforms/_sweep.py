@@ -214,7 +214,7 @@ def _chain_is_cheaper(parts: list[Factor], R: np.ndarray | None) -> bool:
     return R is not None and BLAS_GAIN * sum(part.nnz for part in parts) < R.size
 
 
-def _stored(part: Factor) -> tuple[np.ndarray, np.ndarray]:
+def _stored(part: Sparse | Dense) -> tuple[np.ndarray, np.ndarray]:
     """Positions, in C order, and values of the entries that are not zero."""
     if isinstance(part, Sparse):
         return part.rows.row_index() * np.intp(part.shape[1]) + part.rows.indices, part.rows.data
