@@ -40,11 +40,14 @@ fuzz: .venv/installed
 
 # The kernels under the address and undefined-behaviour sanitizers, with every index checked, in a tree of its own.
 SAFE := build/sanitize
-KERNEL_TESTS := core/test_cholesky.py core/test_sparse_backend.py core/test_topk.py core/test_random.py \
-	coding/test_omp.py coding/test_lasso.py transforms/test_fwht.py transforms/test_operator_kernel.py \
-	transforms/test_butterfly_kernels.py nn/test_training_kernels.py nn/test_sparse_linear.py matmul/test_sums.py \
-	matmul/test_multiply.py sketch/test_sketch_operator.py lowrank/test_completion.py lowrank/test_updatable_kernels.py \
-	dpp/test_dpp.py dictionary/test_probabilistic.py dictionary/test_alternating.py
+KERNEL_TESTS := core/test_cholesky.py core/test_sparse_backend.py core/test_topk.py core/test_random.py core/test_indices.py \
+	coding/test_omp.py coding/test_lasso.py coding/test_encode.py coding/test_masks.py \
+	dictionary/test_probabilistic.py dictionary/test_alternating.py dictionary/test_masked.py dictionary/test_online.py \
+	dpp/test_dpp.py dpp/test_kernel_dpp.py hostile/test_regressions.py hostile/test_fuzz.py \
+	lowrank/test_completion.py lowrank/test_updatable_kernels.py matmul/test_sums.py matmul/test_multiply.py \
+	nn/test_training_kernels.py nn/test_sparse_linear.py nn/test_dynamic.py recovery/test_omp.py \
+	sketch/test_sketch_operator.py sketch/test_lstsq.py sketch/test_transformers.py \
+	transforms/test_fwht.py transforms/test_operator_kernel.py transforms/test_butterfly_kernels.py
 sanitize: .venv/installed
 	@test -e "$$($(CC) -print-file-name=libasan.so)" || { echo "make sanitize needs the address sanitizer of $(CC): libasan.so was not found" >&2; exit 1; }
 	mkdir -p $(SAFE)

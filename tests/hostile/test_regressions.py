@@ -139,3 +139,49 @@ def test_indices_out_of_range_do_not_reach_a_product():
     broken.indices[5] = 10**8
     with pytest.raises(ValueError, match="no valid csr array"):
         recovery.omp(broken, y, 2)
+
+
+@pytest.mark.parametrize("n_samples", [np.inf, [10, np.inf]])
+def test_the_dimension_for_infinitely_many_points(n_samples):
+    """An infinity was cast to an integer."""
+    with pytest.raises(ValueError, match="n_samples must be at least 1 and finite"):
+        sketch.johnson_lindenstrauss_min_dim(n_samples)
+
+
+def test_dimensions_past_int64():
+    with pytest.raises(ValueError, match="eps is too small"):
+        sketch.johnson_lindenstrauss_min_dim(10, eps=1e-10)
+
+
+@pytest.mark.parametrize("bad", [3.0, np.ones(7), np.ones((12, 2, 1)), [], {}, np.ones((7, 12))])
+def test_a_counting_operator_says_what_it_can_take(bad):
+    """An IndexError of its counter."""
+    counted = recovery.CountingOperator(A)
+    for apply in (counted.matvec, counted.rmatvec, counted.matmat, counted.rmatmat):
+        with pytest.raises((ValueError, TypeError), match="must"):
+            apply(bad)
+    assert counted.n_matvec == counted.n_rmatvec == 0
+
+
+def test_kernel_sketches_that_leave_the_floats():
+    """A RuntimeWarning from inside NumPy, then infinities."""
+    tall = X.copy()
+    tall[3, 2] = 1e200
+    with pytest.raises(ValueError, match="X, gamma or coef0 is too large for degree 2"):
+        sketch.TensorSketch(4, random_state=0).fit(X).transform(tall)
+    with pytest.raises(ValueError, match="too large for degree 9"):
+        sketch.TensorSketch(4, degree=9, random_state=0).fit(X).transform(1e40 * X)
+    for method in ("tensorsketch", "kfjlt"):
+        for axis in (0, 1):
+            with pytest.raises(ValueError, match="factors are too large"):
+                sketch.kronecker_sketch([tall, tall], 5, method=method, axis=axis, random_state=0)
+    assert np.isfinite(sketch.TensorSketch(4, degree=1, random_state=0).fit_transform(tall)).all()
+
+
+@pytest.mark.parametrize("eps", [5e-324, 1e-310, 1e-160, 0.5, np.float32(0.5), 1e300])
+def test_log_sum_of_any_bend(eps):
+    """Sizes over eps overflowed."""
+    for s in (0.0, 1e-300, 1.0, 1e300):
+        expected = np.logaddexp(np.log(s), np.log(float(eps))) - np.log(float(eps)) if s else 0.0
+        assert prox.LogSum(eps).value([s], 2.0) == pytest.approx(2 * expected, rel=1e-10, abs=1e-12)
+    assert np.isfinite(prox.prox_log_sum([1.0, -1e300], 0.1, eps)).all()
