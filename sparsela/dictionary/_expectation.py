@@ -17,7 +17,7 @@ from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose, iterate
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_indices
 from sparsela.dictionary._truncation import Annealing, Shape, annealing_of, largest, n_used, shape_of, top_states
 
 BLOCK_WORK = 1 << 26  # states of a kernel call, so that Ctrl-C is heard between calls
@@ -310,6 +310,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             The samples without noise.
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         codes = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
         if codes.shape[1] != len(self.components_):
             raise ValueError(f"codes must have {len(self.components_)} columns, got {codes.shape[1]}")

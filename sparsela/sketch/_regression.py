@@ -215,6 +215,7 @@ class SketchedLinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         X = validate_data(self, X, reset=False, **INPUT)
         return X @ self.coef_.T + self.intercept_
 

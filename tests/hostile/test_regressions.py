@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 
 import sparsela
-from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, recovery, sketch, transforms
+from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, phase, recovery, sketch, transforms
 from sparsela.recovery import prox
 
 from .calls import FEATURES, A, X, y
+from .test_threads import fitted_models
+from .versions import BROKEN
 
 
 def test_niht_ends_where_squares_overflow():
@@ -185,3 +188,27 @@ def test_log_sum_of_any_bend(eps):
         expected = np.logaddexp(np.log(s), np.log(float(eps))) - np.log(float(eps)) if s else 0.0
         assert prox.LogSum(eps).value([s], 2.0) == pytest.approx(2 * expected, rel=1e-10, abs=1e-12)
     assert np.isfinite(prox.prox_log_sum([1.0, -1e300], 0.1, eps)).all()
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_constants_and_phases_refuse_broken_arrays(fault):
+    """SciPy followed the indices out of the arrays: a segmentation fault."""
+    with pytest.raises(ValueError, match="C is no valid"):
+        transforms.proj.const(BROKEN[fault](A))
+    with pytest.raises(ValueError, match="X is no valid"):
+        phase.SparsePhaseRetrieval(2).fit(BROKEN[fault](A), np.abs(y))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fitted_models_refuse_broken_arrays():
+    """`fit` had looked at its data; predictions and inverse transforms crashed on theirs."""
+    for model, data, last in fitted_models():
+        model = clone(model).fit(*data)
+        codes = model.transform(data[0]) if hasattr(model, "inverse_transform") else None
+        codes = codes.toarray() if sp.issparse(codes) else codes
+        for method, given in (("transform", data[0]), (last, data[0]), ("inverse_transform", codes)):
+            for fault, broken in BROKEN.items() if hasattr(model, method) else ():
+                if min(given.shape) > 2:  # two columns cannot fall
+                    with pytest.raises((ValueError, TypeError)):
+                        getattr(model, method)(broken(given))
+                        pytest.fail(f"{type(model).__name__}.{method} answers to: {fault}")
