@@ -175,6 +175,8 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 evidence, moments = sweep(step, X, with_moments=True)
             else:
                 evidence, _ = sweep(step, X)
+                if np.isnan(evidence).any():  # no sample is larger than it
+                    raise FloatingPointError("the likelihood of a sample is no number: scale X")
                 _, moments = sweep(step, X, largest(evidence, size), with_moments=True)
             free_energy.append(float(evidence.mean()))
             new = self._maximise(moments, params, shape, learn, scale)

@@ -212,3 +212,33 @@ def test_fitted_models_refuse_broken_arrays():
                     with pytest.raises((ValueError, TypeError)):
                         getattr(model, method)(broken(given))
                         pytest.fail(f"{type(model).__name__}.{method} answers to: {fault}")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.SparseMLPClassifier((3,)), nn.SparseMLPRegressor((3,)), sketch.SketchedLinearRegression(),
+        recovery.SparseRegressor(), phase.SparsePhaseRetrieval(2),
+    ],
+    ids=lambda model: type(model).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.coo_array, lambda y: sp.coo_array(y[:, None])])
+def test_sparse_targets_are_refused(model, kind):
+    """A subtraction that sparse arrays have not, an unbound variable, and duplicates that were summed in place."""
+    with pytest.raises(TypeError, match="y must be a dense array"):
+        model.fit(X, kind(np.arange(14.0) % 2))
+
+
+def test_a_sparse_vector_is_no_matrix():
+    """Duplicates of the caller's vector were summed in place."""
+    vector = sp.coo_array(([1.0, 2.0], (np.array([3, 3]),)), (6,))
+    for fit in (sketch.GaussianSketch(4).fit, dictionary.OnlineDictionaryLearning(2).fit, sketch.leverage_scores):
+        with pytest.raises((ValueError, TypeError)):
+            fit(vector)
+        assert vector.nnz == 2
+
+
+def test_causes_of_numbers_whose_squares_are_nothing():
+    """A KeyError where no sample was the likeliest."""
+    with pytest.raises(ValueError, match="X must be between"):
+        dictionary.MaximalCausesAnalysis(4, n_steps=3, max_active=2, random_state=0).fit(1e-160 * np.abs(FEATURES))

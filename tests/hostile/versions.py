@@ -184,6 +184,8 @@ def _frozen(A):
 
 def _explicit_zeros(A):
     A = sp.csr_array(A)
+    if A.ndim != 2:
+        raise ValueError("of two dimensions alone")
     return sp.csr_array(
         (
             np.ones(A.shape).ravel() * A.toarray().ravel(),
