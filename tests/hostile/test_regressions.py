@@ -9,7 +9,7 @@ import sparsela
 from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, phase, recovery, sketch, transforms
 from sparsela.recovery import prox
 
-from .calls import FEATURES, A, X, y
+from .calls import FEATURES, PHASE, A, X, y
 from .test_threads import fitted_models
 from .versions import BROKEN
 
@@ -242,3 +242,16 @@ def test_causes_of_numbers_whose_squares_are_nothing():
     """A KeyError where no sample was the likeliest."""
     with pytest.raises(ValueError, match="X must be between"):
         dictionary.MaximalCausesAnalysis(4, n_steps=3, max_active=2, random_state=0).fit(1e-160 * np.abs(FEATURES))
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e300])
+def test_huge_columns_are_not_orthonormal(scale):
+    """A warning from inside NumPy."""
+    with pytest.raises(ValueError, match="V must have orthonormal columns"):
+        dpp.ProjectionDPP(scale * np.eye(4)[:, :2])
+
+
+def test_phases_of_denormal_vectors():
+    """An IndexError: LAPACK gave no eigenvector."""
+    with pytest.raises(ValueError, match="A must be between"):
+        phase.retrieve(**{**PHASE, "A": 1e-310 * PHASE["A"]}, n_init=2, random_state=0)
