@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import sparsela
 from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, phase, recovery, sketch, transforms
@@ -255,3 +256,11 @@ def test_phases_of_denormal_vectors():
     """An IndexError: LAPACK gave no eigenvector."""
     with pytest.raises(ValueError, match="A must be between"):
         phase.retrieve(**{**PHASE, "A": 1e-310 * PHASE["A"]}, n_init=2, random_state=0)
+
+
+def test_truncated_flow_that_diverges_keeps_its_best_iterate():
+    """It went on until the numbers overflowed."""
+    equal = np.broadcast_to(PHASE["A"][:1], PHASE["A"].shape)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        found = phase.sparta(equal, PHASE["y"], 2, return_history=True)
+    assert np.isfinite(found.x).all() and found.residual_norm <= found.history["residual_norm"].min()
