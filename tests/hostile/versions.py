@@ -93,6 +93,8 @@ def _backwards(a):
 
 
 def _memory_map(a):
+    if a.size == 0:
+        return a.copy()  # of an empty file there is no map
     with tempfile.TemporaryFile() as file:
         a.tofile(file)
         file.flush()
