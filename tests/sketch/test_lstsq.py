@@ -267,7 +267,7 @@ broken.indptr = np.r_[np.zeros(50), 1].astype(np.int32)
         ((ones, np.ones(50)), {"verbose": 7}, ValueError, "verbose must be"),
         ((aslinearoperator(ones), np.ones(50)), {}, ValueError, "kind must be 'gaussian' for a LinearOperator"),
         ((ones.T, np.ones(3)), {"method": "iterative"}, ValueError, "at least as many rows as columns"),
-        ((broken, np.ones(50)), {}, ValueError, "no valid CSR"),
+        ((broken, np.ones(50)), {}, ValueError, "no valid csr array"),
     ],
 )
 def test_bad_input(args, kwargs, error, message):
