@@ -10,7 +10,7 @@ import sparsela
 from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, phase, recovery, sketch, transforms
 from sparsela.recovery import prox
 
-from .calls import ATOMS, FEATURES, PHASE, A, X, y
+from .calls import FEATURES, PHASE, A, X, y
 from .test_threads import fitted_models
 from .versions import BROKEN
 
@@ -264,9 +264,3 @@ def test_truncated_flow_that_diverges_keeps_its_best_iterate():
     with pytest.warns(ConvergenceWarning, match="diverged"):
         found = phase.sparta(equal, PHASE["y"], 2, return_history=True)
     assert np.isfinite(found.x).all() and found.residual_norm <= found.history["residual_norm"].min()
-
-
-def test_huge_numbers_as_objects():
-    """Of objects nobody looked at the size."""
-    with pytest.raises(ValueError, match="dictionary must be between"):
-        coding.batch_lasso(X, (1e300 * ATOMS).astype(object), alpha=0.1)
