@@ -82,7 +82,7 @@ $(PY): | tools
 	"$(PYTHON)" -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/installed: $(SOURCES) | tools $(PY)
-	$(PY) -m pip install --quiet "setuptools>=77" "cython>=3.1" "numpy>=2.0" "scipy>=1.13" wheel
+	$(PY) -m pip install --quiet "setuptools>=77" "cython>=3.1" "numpy>=2.0" "scipy>=1.15" wheel
 	CC="$(CC)" $(PY) -m pip install --quiet --no-build-isolation -e ".[$(EXTRAS)]"
 	touch $@
 

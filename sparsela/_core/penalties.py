@@ -333,7 +333,7 @@ class LogSum(Penalty):
     eps: float
 
     def _value(self, s, alpha):
-        eps = float(self.eps)
+        s, eps = np.atleast_1d(s), float(self.eps)
         far = s > eps * 1e300  # the quotient is no double
         terms = np.log1p(np.where(far, 0, s) / eps)
         terms[far] = np.log(s[far]) - math.log(eps)
