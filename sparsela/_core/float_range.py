@@ -6,6 +6,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -76,5 +77,8 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, np.ndarray]]:
     stored = getattr(value, "data", None) if hasattr(value, "format") else value
     if isinstance(stored, (np.ndarray, np.generic, int, float, list, tuple)) or hasattr(stored, "__array__"):
         array = np.asarray(stored)
+        if array.dtype.kind == "O":
+            with suppress(ValueError, TypeError):
+                array = array.astype(np.float64)
         if array.dtype.kind in "fciu":
             yield name, array

@@ -334,11 +334,13 @@ class CountingOperator(Operator):
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
         """``A x``, counted."""
+        x = _operand(x, "x", self.shape[1])
         self.n_matvec += _width(x)
         return self._inner.matvec(x)
 
     def rmatvec(self, r: np.ndarray) -> np.ndarray:
         """``A* r``, counted."""
+        r = _operand(r, "r", self.shape[0])
         self.n_rmatvec += _width(r)
         return self._inner.rmatvec(r)
 
@@ -430,6 +432,17 @@ def _dense_norms(C: np.ndarray) -> np.ndarray:
 
 def _real(dtype: np.dtype) -> np.dtype:
     return np.finfo(dtype).dtype
+
+
+def _operand(x: Any, name: str, size: int) -> np.ndarray:
+    """What a user of the counter applies it to; solvers have looked at theirs."""
+    if sp.issparse(x):
+        raise TypeError(f"{name} must be a dense array, got {type(x).__name__}")
+    x = np.asarray(x)
+    check_dtype(x.dtype, name)
+    if x.ndim not in (1, 2) or len(x) != size:
+        raise ValueError(f"{name} must have shape ({size},) or ({size}, t), got {x.shape}")
+    return x
 
 
 def _width(x: np.ndarray) -> int:

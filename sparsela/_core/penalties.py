@@ -6,6 +6,7 @@ Each is a small frozen dataclass over the functions of `prox`. ``value(x, alpha)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -344,7 +345,11 @@ class LogSum(Penalty):
     eps: float
 
     def _value(self, s, alpha):
-        return alpha * float(np.log1p(s / self.eps).sum())
+        s, eps = np.atleast_1d(s), float(self.eps)
+        far = s > eps * 1e300  # the quotient is no double
+        terms = np.log1p(np.where(far, 0, s) / eps)
+        terms[far] = np.log(s[far]) - math.log(eps)
+        return alpha * float(terms.sum())
 
     def _prox(self, z, step, alpha, out):
         return _prox.prox_log_sum(z, step * alpha, self.eps, out=out)

@@ -323,6 +323,7 @@ def group_norms(z: np.ndarray, groups: Any = None) -> np.ndarray:
                 f"groups must be {len(z)} numbers from 0, got shape {labels.shape}, minimum {labels.min()}"
             )
         n_groups = int(labels.max()) + 1 if labels.size else 0
+        labels = labels.astype(np.intp)  # to which NumPy 2.0 casts no unsigned integers
     sizes = np.abs(z).astype(np.float64).reshape(len(z), -1)
     scale = sizes.max(initial=0, where=np.isfinite(sizes)) or 1.0  # squares that neither overflow nor vanish
     return scale * np.sqrt(np.bincount(labels, ((sizes / scale) ** 2).sum(axis=1), n_groups))

@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 KEPT = ("float32", "float64", "complex64", "complex128")
 
@@ -181,12 +182,14 @@ def check_finite(values: np.ndarray, name: str) -> None:
 
 
 def check_indices(A: Any, name: str) -> None:
-    """ValueError where the index arrays of a sparse `A` lead out of it: SciPy would follow them. O(nnz), no copy.
+    """ValueError where a sparse `A` is no matrix, or its index arrays lead out of it: SciPy would follow them. O(nnz).
 
     What is not sparse, or of a format that cannot hold such indices, passes.
     """
-    if not hasattr(A, "format"):
+    if not issparse(A):
         return
+    if len(A.shape) != 2:
+        raise ValueError(f"{name} must have two dimensions, got a sparse array of shape {A.shape}")
     if A.format in ("csr", "csc", "bsr"):
         block = A.blocksize if A.format == "bsr" else (1, 1)
         rows, columns = (n // b for n, b in zip(A.shape, block, strict=True))
@@ -208,6 +211,12 @@ def check_indices(A: Any, name: str) -> None:
                 f"{name} is no valid {A.format} array: its indices must be from 0 to {limit - 1}, "
                 f"they go from {indices.min()} to {indices.max()}"
             )
+
+
+def check_dense(y: Any, name: str = "y") -> None:
+    """TypeError where `y` is sparse, which scikit-learn lets through where X may be."""
+    if issparse(y):
+        raise TypeError(f"{name} must be a dense array, got {type(y).__name__}")
 
 
 def _dense(a: Any, name: str, dimensions: tuple[int, ...], allow_complex: bool) -> np.ndarray:

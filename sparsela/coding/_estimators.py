@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsela._core.float_range import in_float_range
+from sparsela._core.validation import check_indices
 from sparsela.coding._encode import ALGORITHMS, LASSO_SOLVERS, sparse_encode
 from sparsela.coding._inputs import check_real
 
@@ -86,6 +87,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             ``codes @ components_``.
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         codes = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
         D = np.asarray(self.components_)
         if codes.shape[1] != self._n_features_out:

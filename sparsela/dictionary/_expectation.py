@@ -17,7 +17,7 @@ from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose, iterate
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela._core.validation import check_count
+from sparsela._core.validation import check_count, check_indices
 from sparsela.dictionary._truncation import Annealing, Shape, annealing_of, largest, n_used, shape_of, top_states
 
 BLOCK_WORK = 1 << 26  # states of a kernel call, so that Ctrl-C is heard between calls
@@ -175,6 +175,8 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 evidence, moments = sweep(step, X, with_moments=True)
             else:
                 evidence, _ = sweep(step, X)
+                if np.isnan(evidence).any():  # no sample is larger than it
+                    raise FloatingPointError("the likelihood of a sample is no number: scale X")
                 _, moments = sweep(step, X, largest(evidence, size), with_moments=True)
             free_energy.append(float(evidence.mean()))
             new = self._maximise(moments, params, shape, learn, scale)
@@ -310,6 +312,7 @@ class ExpectationTruncation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             The samples without noise.
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         codes = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
         if codes.shape[1] != len(self.components_):
             raise ValueError(f"codes must have {len(self.components_)} columns, got {codes.shape[1]}")

@@ -262,6 +262,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             ``mean_ + codes @ components_``.
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         codes = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
         if codes.shape[1] != self.n_components:
             raise ValueError(f"codes must have {self.n_components} columns, got {codes.shape[1]}")

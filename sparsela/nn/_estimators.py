@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_label
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from sparsela._core.float_range import in_float_range
-from sparsela._core.validation import check_indices
+from sparsela._core.validation import check_dense, check_indices
 from sparsela.nn._base import SparseMLP, rows_of
 from sparsela.nn._parameters import ATTRIBUTES, MORE_PARAMETERS, PARAMETERS
 
@@ -164,6 +164,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
 
     def _validated(self, X, y, sample_weight, *, reset, relabel):
         check_indices(X, "X")
+        check_dense(y)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), reset=reset
         )
@@ -301,6 +302,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
 
     def _validated(self, X, y, sample_weight, *, reset, relabel):
         check_indices(X, "X")
+        check_dense(y)
         X, y = validate_data(
             self,
             X,

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.float_range import in_float_range
+from sparsela._core.validation import check_dense, check_indices
 from sparsela.phase._retrieve import METHODS, retrieve
 
 ACCEPTED = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
@@ -155,12 +156,15 @@ class SparsePhaseRetrieval(RegressorMixin, BaseEstimator):
             ``|X coef_|``, or its square where the model was fitted to intensities.
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         X = validate_data(self, X, reset=False, skip_check_array=_is_complex(X), **ACCEPTED)
         magnitudes = np.abs(X @ self.coef_)
         return magnitudes**2 if self.measurements == "intensity" else magnitudes
 
     def _measured(self, X, y):
         """X and y of a fit through scikit-learn's validation, which a complex ndarray passes by."""
+        check_indices(X, "X")
+        check_dense(y)
         if not _is_complex(X) or _is_complex(y):  # it says what is wrong with a complex y
             return validate_data(self, X, y, y_numeric=True, **ACCEPTED)
         validate_data(self, X, skip_check_array=True)

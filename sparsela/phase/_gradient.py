@@ -17,6 +17,7 @@ from sparsela.phase._start import spectral, strongest
 from sparsela.recovery._problem import Course
 
 PATIENCE = 200
+FARTHEST = 1e8  # of ‖x‖ / φ: from there the truncated flow does not come back
 LARGEST, N_HALVINGS = 5.0, 6  # of ‖x‖ / φ, beyond which thresholded Wirtinger flow starts again with half the step
 
 
@@ -234,6 +235,8 @@ def run_sparta(problem: Problem, x0: np.ndarray, k: int, run: Course, step: floa
         z = problem.adjoint(np.where(trusted, with_sign(problem.y, u) - u, 0)) * (step / problem.m)
         z[point.T] += point.v
         T = top_k(z, k)
+        if not np.linalg.norm(z[T]) <= FARTHEST:
+            return point._replace(residual=np.inf)
         return problem.point(T, z[T])
 
     return walk(problem, problem.point_at(x0, k), one_step, run, patience=PATIENCE)

@@ -216,6 +216,8 @@ def _normalised_gram(problem: Problem, C, norms: np.ndarray, I: np.ndarray) -> n
 
 
 def _eigenvector(Y: np.ndarray, which: int) -> np.ndarray:
+    if not np.isfinite(Y).all():  # LAPACK may find no vector then
+        raise FloatingPointError("A and y are too large or too small to be squared: scale them")
     return scipy.linalg.eigh(Y, subset_by_index=[which, which], check_finite=False)[1][:, 0]
 
 

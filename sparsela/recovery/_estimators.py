@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sparsela._core.float_range import in_float_range
 from sparsela._core.threads import effective_n_jobs
-from sparsela._core.validation import check_indices
+from sparsela._core.validation import check_dense, check_indices
 from sparsela.recovery._centred import Design, design
 from sparsela.recovery._paths import CONVEX, PATH_SOLVERS, PLAIN, SOLVERS, solve, solve_path
 
@@ -53,6 +53,7 @@ class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
     def _data(self, X, y, multi_output=True):
         # two samples at the least, where one is spent on the intercept
         check_indices(X, "X")
+        check_dense(y)
         X, y = validate_data(
             self,
             X,

@@ -37,7 +37,7 @@ def johnson_lindenstrauss_min_dim(n_samples: Any, *, eps: Any = 0.1) -> Any:
     Raises
     ------
     ValueError
-        If n_samples is below 1 or eps is not between 0 and 1.
+        If n_samples is below 1 or not finite, or eps is not between 0 and 1 or so small that the answer is no int64.
 
     References
     ----------
@@ -53,11 +53,14 @@ def johnson_lindenstrauss_min_dim(n_samples: Any, *, eps: Any = 0.1) -> Any:
     n, e = np.asarray(n_samples), np.asarray(eps)
     if n.dtype.kind not in "iuf" or e.dtype.kind not in "iuf":
         raise TypeError(f"n_samples and eps must be numbers, got dtypes {n.dtype} and {e.dtype}")
-    if not (n >= 1).all():
-        raise ValueError(f"n_samples must be at least 1, got {n_samples!r}")
+    if not ((n >= 1) & (n < np.inf)).all():
+        raise ValueError(f"n_samples must be at least 1 and finite, got {n_samples!r}")
     if not ((e > 0) & (e < 1)).all():
         raise ValueError(f"eps must be between 0 and 1, got {eps!r}")
-    return (4 * np.log(n) / (e**2 / 2 - e**3 / 3)).astype(np.int64)[()]
+    k = 4 * np.log(n) / (e**2 / 2 - e**3 / 3)
+    if not (k < 2.0**63).all():
+        raise ValueError(f"eps is too small for a number of components below 2**63, got {eps!r}")
+    return k.astype(np.int64)[()]
 
 
 def fast_jl_density(

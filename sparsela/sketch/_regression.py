@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.operators import as_operator
-from sparsela._core.validation import check_indices
+from sparsela._core.validation import check_dense, check_indices
 from sparsela.sketch._lstsq import METHODS, SKETCHES, Plan, solve
 from sparsela.sketch._streaming import STREAMED, StreamingSketch
 
@@ -145,6 +145,7 @@ class SketchedLinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         check_indices(X, "X")
+        check_dense(y)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **INPUT)
         if hasattr(self, "sketch_"):
             del self.sketch_
@@ -184,6 +185,7 @@ class SketchedLinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.kind not in STREAMED:
             raise ValueError(f"kind must be one of {STREAMED} for partial_fit, got {self.kind!r}")
         check_indices(X, "X")
+        check_dense(y)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, reset=first, **INPUT)
         if first:
             seen = StreamingSketch(
@@ -215,6 +217,7 @@ class SketchedLinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
+        check_indices(X, "X")
         X = validate_data(self, X, reset=False, **INPUT)
         return X @ self.coef_.T + self.intercept_
 

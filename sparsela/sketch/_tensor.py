@@ -128,6 +128,11 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         ndarray of shape (n_samples, n_components)
+
+        Raises
+        ------
+        ValueError
+            If X is not finite, or its powers leave the range of its type.
         """
         check_is_fitted(self)
         check_indices(X, "X")
@@ -145,11 +150,12 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             for hashed, (bucket, value) in zip(self._hashes, constants, strict=True):
                 y = part[: rows.stop - rows.start]
                 hashed.rows(block, y, add=False)
-                y *= y.dtype.type(math.sqrt(self.gamma))
-                y[:, bucket] += value
-                spectrum = spectrum * scipy.fft.rfft(y)
+                with _unheard():
+                    y *= y.dtype.type(math.sqrt(self.gamma))
+                    y[:, bucket] += value
+                    spectrum = spectrum * scipy.fft.rfft(y)
             out[rows] = scipy.fft.irfft(spectrum, self.n_components_)
-        return out
+        return _in_range(out, f"X, gamma or coef0 is too large for degree {self.degree}")
 
     def _constants(self, dtype):
         """Bucket and signed value of the feature √c, for each factor."""
@@ -197,7 +203,8 @@ def kronecker_sketch(factors, n_components, *, method="tensorsketch", axis=0, ra
     Raises
     ------
     ValueError, TypeError
-        If there is no factor, one is complex, empty or not finite, or (axis 1) their rows differ in number.
+        If there is no factor, one is complex, empty or not finite, (axis 1) their rows differ in number, or their
+        products leave the range of their type.
 
     See Also
     --------
@@ -238,13 +245,30 @@ def kronecker_sketch(factors, n_components, *, method="tensorsketch", axis=0, ra
     dtype = np.result_type(*factors)
     of_factors = _hashed if method == "tensorsketch" else _sampled
     parts = of_factors([A.astype(dtype, copy=False) for A in factors], k, axis, seed)
-    if axis == 1:  # (n, k) each
-        product = math.prod(parts)
-        return scipy.fft.irfft(product, k) if method == "tensorsketch" else product * dtype.type(k**-0.5)
-    product = parts[0]  # (k, d_1), times the next factor's columns one by one
-    for part in parts[1:]:
-        product = (product[:, :, None] * part[:, None, :]).reshape(len(part), -1)
-    return scipy.fft.irfft(product, k, axis=0) if method == "tensorsketch" else product * dtype.type(k**-0.5)
+    with _unheard():
+        if axis == 1:  # (n, k) each
+            product = math.prod(parts)
+        else:
+            product = parts[0]  # (k, d_1), times the next factor's columns one by one
+            for part in parts[1:]:
+                product = (product[:, :, None] * part[:, None, :]).reshape(len(part), -1)
+        if method == "tensorsketch":
+            product = scipy.fft.irfft(product, k, axis=axis)
+        else:
+            product = product * dtype.type(k**-0.5)
+    return _in_range(product, "factors are too large")
+
+
+def _unheard() -> np.errstate:
+    """Silence for numbers that overflow: `_in_range` sees what came of them."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def _in_range(out: np.ndarray, cause: str) -> np.ndarray:
+    """`out`, or a ValueError where products left the range of its type."""
+    if not np.isfinite(out).all():
+        raise ValueError(f"{cause}: the sketch leaves the range of {out.dtype}. Scale it")
+    return out
 
 
 def _real(A: Any, r: int) -> Any:

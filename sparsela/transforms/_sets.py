@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.float_range import in_float_range
-from sparsela._core.validation import check_matrix
+from sparsela._core.validation import check_indices, check_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +208,7 @@ class Const(ProjectionSet):
 
     def __post_init__(self):
         super().__post_init__()
+        check_indices(self.C, "C")
         C = self.C.toarray() if sp.issparse(self.C) else self.C
         C = np.array(check_matrix(C, "C", allow_complex=not self.nonneg))
         C.flags.writeable = False

@@ -35,6 +35,13 @@ def test_names_the_argument_and_its_size(large):
         energy(sp.csr_array([[1.0, large]]))
 
 
+def test_names_an_array_of_objects():
+    """A function that takes them made doubles of them."""
+    square = in_float_range(lambda X: np.square(np.asarray(X, np.float64)))
+    with pytest.raises(ValueError, match="^X must be between"):
+        square(np.array([1.0, 1e300], dtype=object))
+
+
 def test_single_precision_has_its_own_range():
     assert np.isfinite(energy(np.array([1e18], np.float32)))
     with pytest.raises(ValueError, match="float32"):

@@ -1,6 +1,6 @@
 """``python -m hostile [N] [NAME ...]`` in the folder tests: every case once, then N at random.
 
-Prints the findings as they come, then the number of calls.
+Prints the findings as they come, then the number of calls. ``--sound``, ``--broken`` and ``--random`` are parts of it.
 """
 
 import faulthandler
@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
     n_random = int(arguments[0]) if arguments and arguments[0].isdigit() else 0
     wanted = [name for name in arguments if not name.isdigit() and name[0] != "-"]
     kinds = {False} if "--sound" in arguments else {True} if "--broken" in arguments else {False, True}
+    kinds = set() if "--random" in arguments else kinds
     names = [name for name in TABLE if not wanted or any(part in name for part in wanted)]
     # a size past all memory is to end in a MemoryError
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))

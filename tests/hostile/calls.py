@@ -601,7 +601,9 @@ TABLE = {
     "transforms.fwht": of(transforms.fwht, X=rng.standard_normal((5, 8)), axis=1),
     "transforms.next_pow2": of(transforms.next_pow2, n=9),
     "transforms.hierarchical_factorization": by(
-        lambda A: transforms.hierarchical_factorization(A, max_iter_local=3, max_iter_global=3).operator,
+        lambda A: transforms.hierarchical_factorization(
+            A, max_iter_local=3, max_iter_global=3, random_state=0
+        ).operator,
         A=transforms.hadamard_operator(8).toarray(),
     ),
     "transforms.monarch_project": by(
@@ -609,7 +611,7 @@ TABLE = {
     ),
     "transforms.palm4msa": by(
         lambda A, max_iter: transforms.palm4msa(
-            A, [proj.splincol(2), proj.splincol(2)], max_iter=max_iter
+            A, [proj.splincol(2), proj.splincol(2)], max_iter=max_iter, random_state=0
         ).operator,
         A=transforms.hadamard_operator(4).toarray(), max_iter=5, keep=ITERATE,
     ),

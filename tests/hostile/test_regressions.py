@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import sparsela
-from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, recovery, sketch, transforms
+from sparsela import coding, dictionary, dpp, lowrank, matmul, nn, phase, recovery, sketch, transforms
 from sparsela.recovery import prox
 
-from .calls import FEATURES, A, X, y
+from .calls import FEATURES, PHASE, A, X, y
+from .test_threads import fitted_models
+from .versions import BROKEN
 
 
 def test_niht_ends_where_squares_overflow():
@@ -139,3 +143,124 @@ def test_indices_out_of_range_do_not_reach_a_product():
     broken.indices[5] = 10**8
     with pytest.raises(ValueError, match="no valid csr array"):
         recovery.omp(broken, y, 2)
+
+
+@pytest.mark.parametrize("n_samples", [np.inf, [10, np.inf]])
+def test_the_dimension_for_infinitely_many_points(n_samples):
+    """An infinity was cast to an integer."""
+    with pytest.raises(ValueError, match="n_samples must be at least 1 and finite"):
+        sketch.johnson_lindenstrauss_min_dim(n_samples)
+
+
+def test_dimensions_past_int64():
+    with pytest.raises(ValueError, match="eps is too small"):
+        sketch.johnson_lindenstrauss_min_dim(10, eps=1e-10)
+
+
+@pytest.mark.parametrize("bad", [3.0, np.ones(7), np.ones((12, 2, 1)), [], {}, np.ones((7, 12))])
+def test_a_counting_operator_says_what_it_can_take(bad):
+    """An IndexError of its counter."""
+    counted = recovery.CountingOperator(A)
+    for apply in (counted.matvec, counted.rmatvec, counted.matmat, counted.rmatmat):
+        with pytest.raises((ValueError, TypeError), match="must"):
+            apply(bad)
+    assert counted.n_matvec == counted.n_rmatvec == 0
+
+
+def test_kernel_sketches_that_leave_the_floats():
+    """A RuntimeWarning from inside NumPy, then infinities."""
+    tall = X.copy()
+    tall[3, 2] = 1e200
+    with pytest.raises(ValueError, match="X, gamma or coef0 is too large for degree 2"):
+        sketch.TensorSketch(4, random_state=0).fit(X).transform(tall)
+    with pytest.raises(ValueError, match="too large for degree 9"):
+        sketch.TensorSketch(4, degree=9, random_state=0).fit(X).transform(1e40 * X)
+    for method in ("tensorsketch", "kfjlt"):
+        for axis in (0, 1):
+            with pytest.raises(ValueError, match="factors are too large"):
+                sketch.kronecker_sketch([tall, tall], 5, method=method, axis=axis, random_state=0)
+    assert np.isfinite(sketch.TensorSketch(4, degree=1, random_state=0).fit_transform(tall)).all()
+
+
+@pytest.mark.parametrize("eps", [5e-324, 1e-310, 1e-160, 0.5, np.float32(0.5), 1e300])
+def test_log_sum_of_any_bend(eps):
+    """Sizes over eps overflowed."""
+    for s in (0.0, 1e-300, 1.0, 1e300):
+        expected = np.logaddexp(np.log(s), np.log(float(eps))) - np.log(float(eps)) if s else 0.0
+        assert prox.LogSum(eps).value([s], 2.0) == pytest.approx(2 * expected, rel=1e-10, abs=1e-12)
+    assert np.isfinite(prox.prox_log_sum([1.0, -1e300], 0.1, eps)).all()
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_constants_and_phases_refuse_broken_arrays(fault):
+    """SciPy followed the indices out of the arrays: a segmentation fault."""
+    with pytest.raises(ValueError, match="C is no valid"):
+        transforms.proj.const(BROKEN[fault](A))
+    with pytest.raises(ValueError, match="X is no valid"):
+        phase.SparsePhaseRetrieval(2).fit(BROKEN[fault](A), np.abs(y))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fitted_models_refuse_broken_arrays():
+    """`fit` had looked at its data; predictions and inverse transforms crashed on theirs."""
+    for model, data, last in fitted_models():
+        model = clone(model).fit(*data)
+        codes = model.transform(data[0]) if hasattr(model, "inverse_transform") else None
+        codes = codes.toarray() if sp.issparse(codes) else codes
+        for method, given in (("transform", data[0]), (last, data[0]), ("inverse_transform", codes)):
+            for fault, broken in BROKEN.items() if hasattr(model, method) else ():
+                if min(given.shape) > 2:  # two columns cannot fall
+                    with pytest.raises((ValueError, TypeError)):
+                        getattr(model, method)(broken(given))
+                        pytest.fail(f"{type(model).__name__}.{method} answers to: {fault}")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.SparseMLPClassifier((3,)), nn.SparseMLPRegressor((3,)), sketch.SketchedLinearRegression(),
+        recovery.SparseRegressor(), phase.SparsePhaseRetrieval(2),
+    ],
+    ids=lambda model: type(model).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.coo_array, lambda y: sp.coo_array(y[:, None])])
+def test_sparse_targets_are_refused(model, kind):
+    """A subtraction that sparse arrays have not, an unbound variable, and duplicates that were summed in place."""
+    with pytest.raises(TypeError, match="y must be a dense array"):
+        model.fit(X, kind(np.arange(14.0) % 2))
+
+
+def test_a_sparse_vector_is_no_matrix():
+    """Duplicates of the caller's vector were summed in place."""
+    vector = sp.coo_array(([1.0, 2.0], (np.array([3, 3]),)), (6,))
+    for fit in (sketch.GaussianSketch(4).fit, dictionary.OnlineDictionaryLearning(2).fit, sketch.leverage_scores):
+        with pytest.raises((ValueError, TypeError)):
+            fit(vector)
+        assert vector.nnz == 2
+
+
+def test_causes_of_numbers_whose_squares_are_nothing():
+    """A KeyError where no sample was the likeliest."""
+    with pytest.raises(ValueError, match="X must be between"):
+        dictionary.MaximalCausesAnalysis(4, n_steps=3, max_active=2, random_state=0).fit(1e-160 * np.abs(FEATURES))
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e300])
+def test_huge_columns_are_not_orthonormal(scale):
+    """A warning from inside NumPy."""
+    with pytest.raises(ValueError, match="V must have orthonormal columns"):
+        dpp.ProjectionDPP(scale * np.eye(4)[:, :2])
+
+
+def test_phases_of_denormal_vectors():
+    """An IndexError: LAPACK gave no eigenvector."""
+    with pytest.raises(ValueError, match="A must be between"):
+        phase.retrieve(**{**PHASE, "A": 1e-310 * PHASE["A"]}, n_init=2, random_state=0)
+
+
+def test_truncated_flow_that_diverges_keeps_its_best_iterate():
+    """It went on until the numbers overflowed."""
+    equal = np.broadcast_to(PHASE["A"][:1], PHASE["A"].shape)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        found = phase.sparta(equal, PHASE["y"], 2, return_history=True)
+    assert np.isfinite(found.x).all() and found.residual_norm <= found.history["residual_norm"].min()

@@ -93,6 +93,8 @@ def _backwards(a):
 
 
 def _memory_map(a):
+    if a.size == 0:
+        return a.copy()  # of an empty file there is no map
     with tempfile.TemporaryFile() as file:
         a.tofile(file)
         file.flush()
@@ -184,6 +186,8 @@ def _frozen(A):
 
 def _explicit_zeros(A):
     A = sp.csr_array(A)
+    if A.ndim != 2:
+        raise ValueError("of two dimensions alone")
     return sp.csr_array(
         (
             np.ones(A.shape).ravel() * A.toarray().ravel(),
@@ -240,11 +244,51 @@ def _far(A):
     A.indptr[1] = 10**8
 
 
+def _broken_columns(change):
+    def make(A):
+        A = sp.csc_array(A)
+        change(A)
+        return A
+
+    return make
+
+
+def _broken_places(A):
+    A = sp.coo_array(A)
+    A.coords[0][A.nnz // 2] = 10**8
+    return A
+
+
+def _late(A):
+    A.indptr[0] = 2
+
+
+def _few_numbers(A):
+    A.data = A.data[:-2].copy()
+
+
+def _few_indices(A):
+    A.indices = A.indices[:-2].copy()
+
+
+def _few_rows(A):
+    A.indptr = A.indptr[:-1].copy()
+
+
 BROKEN = {  # what must be refused, or at least must not be followed out of the arrays
     "index too large": _broken(_beyond),
     "index below zero": _broken(_below),
     "falling indptr": _broken(_falling),
     "indptr too large": _broken(_far),
+    "indptr from two on": _broken(_late),
+    "data too short": _broken(_few_numbers),
+    "indices too short": _broken(_few_indices),
+    "indptr too short": _broken(_few_rows),
+    "index too large, csc": _broken_columns(_beyond),
+    "index below zero, csc": _broken_columns(_below),
+    "falling indptr, csc": _broken_columns(_falling),
+    "data too short, csc": _broken_columns(_few_numbers),
+    "row too large, coo": _broken_places,
 }
 
 JUNK = {
