@@ -68,7 +68,7 @@ DOORS = {
     "omp": lambda A: omp(A, np.ones(9), 2),
     "fista": lambda A: fista(A, np.ones(9), 0.1),
     "regressor": lambda A: SparseRegressor(n_nonzero_coefs=2).fit(A, np.ones(9)),
-    "sketch": lambda A: sketch(A, 4),
+    "sketch": lambda A: sketch(A, 9),
     "countsketch": lambda A: CountSketch(4).fit(matrix()).transform(A),
     "sketched regression": lambda A: SketchedLinearRegression().fit(A, np.ones(9)),
     "updatable": lambda A: UpdatableTruncatedSVD(2).fit(A),
