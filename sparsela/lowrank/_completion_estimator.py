@@ -27,7 +27,7 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     Parameters
     ----------
     n_components : int, default=10
-        Columns of the factors, at most min(n_samples, n_features).
+        Columns of the factors, at most min(n_samples, n_features). The most that "soft-impute" may take.
     solver : {"als-cg", "als", "als-sketch", "soft-impute"}, default="als-cg"
         As in :func:`complete`.
     alpha : float, default=0.1
@@ -215,11 +215,11 @@ class MatrixCompletion(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if self.fit_bias:
             bias = _damped_means(rows, rows.data - self._offsets(rows, bias), damping)
         values = (rows.data - self._offsets(rows, bias)).astype(matrix.dtype)
-        V = padded(self.column_factors_, matrix.dtype)
+        V, k = padded(self.column_factors_, matrix.dtype), self._n_features_out
         U = np.zeros((matrix.shape[0], V.shape[1]), matrix.dtype)
         weights = self._penalty * (rows.counts if self._per_entry else np.ones(len(U)))
-        seen.with_values(values).rows.half_sweep(U, V, self.n_components, weights, 0, 1, 0, self.n_jobs)
-        return np.ascontiguousarray(U[:, : self.n_components])
+        seen.with_values(values).rows.half_sweep(U, V, k, weights, 0, 1, 0, self.n_jobs)
+        return np.ascontiguousarray(U[:, :k])
 
     def predict_entries(self, rows, columns):
         """Predict entries.

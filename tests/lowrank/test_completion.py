@@ -315,3 +315,17 @@ def test_als_is_what_complete_calls():
     how = {"solver": "als", "alpha": 0.1, "n_inner_iter": 3, "max_iter": 50, "tol": 1e-6, "seed": 0}
     U = als(seen, *start_from_svd(seen, 2, 0), **how)[0]
     assert_allclose(U, complete(X, 2, solver="als", alpha=0.1, random_state=0).row_factors, atol=1e-10)
+
+
+def test_new_rows_where_the_nuclear_norm_took_fewer_components():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(60, 2)) @ rng.normal(size=(2, 50))
+    X = np.where(rng.random(truth.shape) < 0.5, truth, np.nan)
+    model = MatrixCompletion(30, solver="soft-impute", alpha=0.2, fit_bias=False, random_state=0).fit(X)
+    rank = model.column_factors_.shape[1]
+    Z = model.transform(X)
+    assert rank < 8 and Z.shape == (60, rank) and len(model.get_feature_names_out()) == rank
+    for z, row in zip(Z, X, strict=True):  # ridge regression of what was seen of a row on the columns
+        V = model.column_factors_[~np.isnan(row)]
+        expected = np.linalg.solve(V.T @ V + model._penalty * np.eye(rank), V.T @ row[~np.isnan(row)])
+        np.testing.assert_allclose(z, expected, rtol=1e-9, atol=1e-12)
