@@ -40,9 +40,14 @@ class _SparseLinear(RegressorMixin, MultiOutputMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             ``X @ coef_.T + intercept_``.
         """
+        return self._mean_of(self._samples(X))
+
+    def _samples(self, X):
         check_is_fitted(self)
         check_indices(X, "X")
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
+        return validate_data(self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False)
+
+    def _mean_of(self, X):
         return X @ self.coef_.T + self.intercept_
 
     def __sklearn_tags__(self):
@@ -210,6 +215,8 @@ class SparseRegressor(_SparseLinear):
             x = found.x
         self._keep(made, x, y_mean)
         self.n_iter_ = 0 if found is None else found.n_iter
+        for name in ("sigma_", "noise_variance_"):  # of a fit before this one
+            vars(self).pop(name, None)
         if self.solver == "sbl" and y.ndim == 1:
             self._keep_posterior(made, found)
         return self
@@ -243,14 +250,18 @@ class SparseRegressor(_SparseLinear):
         std : ndarray of shape (n_samples,)
             Of the coefficients' uncertainty and the noise, if asked for.
         """
-        mean = super().predict(X)
+        X = self._samples(X)
+        mean = self._mean_of(X)
         if not return_std:
             return mean
         if not hasattr(self, "sigma_"):
-            raise ValueError(f"return_std is for solver='sbl' and one target, got solver={self.solver!r}")
+            n_targets = len(np.atleast_2d(self.coef_))
+            raise ValueError(
+                f"return_std is for solver='sbl' and one target, got a fit with solver={self.solver!r} "
+                f"of {n_targets} target(s)"
+            )
         rows = X[:, self.support_]
-        rows = rows.toarray() if sp.issparse(rows) else np.asarray(rows, float)
-        rows = rows - self._support_mean()
+        rows = (rows.toarray() if sp.issparse(rows) else rows) - self._support_mean()
         return mean, np.sqrt(self.noise_variance_ + np.einsum("ij,jk,ik->i", rows, self.sigma_, rows))
 
     def _support_mean(self):
@@ -382,6 +393,12 @@ class SparseRegressorCV(_SparseLinear):
         n_train = min(len(train) for train, _ in folds)
         if n_train < 3:
             raise ValueError(f"n_samples = {X.shape[0]} leaves {n_train} to train on in a fold, at least 3 are needed")
+        n_test = min(len(test) for _, test in folds)
+        if self.scoring is None and n_test < 2:
+            raise ValueError(
+                f"cv must leave at least 2 samples to test on in a fold, as R² needs, got {n_test}: set scoring, to "
+                "'neg_mean_squared_error' say"
+            )
         self.candidates_ = candidates(self.n_nonzero_coefs, min(X.shape[1], n_train - 1))
         scorer = None if self.scoring is None else check_scoring(SparseRegressor(), scoring=self.scoring)
         tasks = [(self, X, y, train, test, scorer) for train, test in folds]

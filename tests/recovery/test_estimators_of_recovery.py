@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Lasso, LinearRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, LeaveOneOut
 
 from sparsela._core.adjoint import assert_adjoint
 from sparsela.recovery import SparseRegressor, SparseRegressorCV
@@ -210,3 +210,25 @@ def test_bad_candidates_and_data():
         SparseRegressor().predict(X)
     with pytest.raises(ValueError, match="NaN"):
         SparseRegressor().fit(np.where(X > 2, np.nan, X), y)
+
+
+def test_error_bars_of_any_kind_of_samples_and_of_the_last_fit_alone():
+    X, y, _ = autoregressive(100, 40, 4, 0.2, 20, 3)
+    model = SparseRegressor("sbl").fit(X, y)
+    std = model.predict(X, return_std=True)[1]
+    for samples in (X.tolist(), sp.coo_array(X), np.asfortranarray(X)):
+        assert_allclose(model.predict(samples, return_std=True)[1], std, rtol=1e-12)
+    model.set_params(solver="omp", n_nonzero_coefs=4).fit(X, y)
+    with pytest.raises(ValueError, match="got a fit with solver='omp' of 1 target"):
+        model.predict(X, return_std=True)
+    model.set_params(solver="sbl", n_nonzero_coefs=None).fit(X, np.stack([y, -y], axis=1))
+    with pytest.raises(ValueError, match="of 2 target"):
+        model.predict(X, return_std=True)
+
+
+def test_one_left_out_needs_a_score_that_one_sample_has():
+    X, y, _ = autoregressive(20, 6, 2, 0.2, 20, 3)
+    with pytest.raises(ValueError, match="at least 2 samples to test on in a fold"):
+        SparseRegressorCV(cv=LeaveOneOut()).fit(X, y)
+    model = SparseRegressorCV(cv=LeaveOneOut(), scoring="neg_mean_squared_error").fit(X, y)
+    assert model.cv_path_.shape[1] == 20 and np.isfinite(model.cv_path_).all()
