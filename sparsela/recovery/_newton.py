@@ -32,7 +32,10 @@ def complex_on_support(
         misfit = 0.0 if sigma is None else (quadratic - sigma**2) / 2
         if np.abs(F).max() <= 1e-13 * scale and abs(misfit) <= 1e-13 * energy:
             break
-        step = np.linalg.solve(*_system(G, u, phases, lam, F, misfit, sigma is not None, G @ u - b))
+        try:
+            step = np.linalg.solve(*_system(G, u, phases, lam, F, misfit, sigma is not None, G @ u - b))
+        except np.linalg.LinAlgError:  # columns that depend on each other: the solution is not the only one
+            return None
         u = u - (step[:k] + 1j * step[k : 2 * k])
         if sigma is not None:
             lam -= step[-1]

@@ -288,3 +288,14 @@ def test_measurements_out_of_reach_of_basis_pursuit():
     A[:2] = np.random.default_rng(0).standard_normal((2, 8))
     with pytest.raises(ValueError, match="range of A"):
         basis_pursuit(A, np.ones(3), method="lp")
+
+
+@pytest.mark.parametrize("solve", [fista, ista])
+def test_complex_columns_that_come_twice(solve):
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((20, 10)) + 1j * rng.standard_normal((20, 10))
+    A, x = np.hstack([half, half]), np.zeros(20, complex)
+    x[[1, 3]] = 2, 1j
+    y = A @ x
+    result = solve(A, y, 0.5)
+    assert result.converged and dual_gap(A, y, result.x, 0.5) <= 1e-6 * 0.5 * np.vdot(y, y).real
