@@ -124,10 +124,11 @@ class PhaseDiagram(Result):
         mesh = ax.pcolormesh(self.deltas, self.rhos, self.success.T, cmap="gray", vmin=0, vmax=1, shading="nearest")
         ax.plot(self.deltas, self.transition(), "C1-", lw=2, label=f"{self.solver}, 50 %")
         if theory:
-            fine = np.linspace(max(self.deltas.min(), 0.01), min(self.deltas.max(), 0.99), 60)
+            fine = np.linspace(*np.clip([self.deltas.min(), self.deltas.max()], 0.01, 0.99), 60)
             ax.plot(fine, weak_threshold(fine), "C0--", lw=2, label="ℓ1, theory")
         ax.set(xlabel="δ = m / n", ylabel="ρ = k / m", title=f"{self.solver}, n = {self.n_features}")
-        ax.set_ylim(self.rhos.min(), self.rhos.max())
+        if len(self.rhos) > 1:
+            ax.set_ylim(self.rhos.min(), self.rhos.max())
         ax.legend(loc="upper left", fontsize="small")
         ax.figure.colorbar(mesh, ax=ax, label="share recovered")
         return ax
@@ -379,7 +380,7 @@ def _trial(run: Callable, A, y, x, k: int, tol: float) -> tuple[bool, bool, floa
             failed = True
     took = time.perf_counter() - start
     if hasattr(found, "x"):
-        found, steps = found.x, float(np.mean(found.n_iter))
+        found, steps = found.x, float(np.mean(getattr(found, "n_iter", np.nan)))
     hit = found is not None and bool(np.linalg.norm(found - x) <= tol * np.linalg.norm(x))
     return hit, failed, took, steps
 
@@ -397,8 +398,9 @@ def logistic_crossing(rhos: np.ndarray, shares: np.ndarray, n_trials: int, level
         p = 1 / (1 + np.exp(-np.clip(X @ b, -500, 500)))
         H = X.T @ (X * (trials * p * (1 - p))[:, None]) + 1e-12 * np.eye(2)
         step = np.linalg.solve(H, X.T @ (successes - trials * p))
-        b = b + step * min(1.0, 5 / np.abs(step).max())
-        if np.abs(step).max() < 1e-10:
+        length = np.abs(step).max()
+        b = b + step / max(1.0, length / 5)
+        if length < 1e-10:
             break
     if not b[1] < 0:
         return np.nan

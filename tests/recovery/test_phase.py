@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,6 +134,7 @@ def test_logistic_crossing():
     assert 0.5 < logistic_crossing(rhos, separable, 20, 0.5) < 0.6
     assert logistic_crossing(rhos, separable, 20, 0.9) < logistic_crossing(rhos, separable, 20, 0.1)
     assert np.isnan(logistic_crossing(rhos, separable[::-1], 20, 0.5))
+    assert np.isnan(logistic_crossing(rhos, np.full(11, 0.5), 20, 0.5))  # flat: the first step is zero
 
 
 def test_goes_through_json_and_prints_and_draws():
@@ -148,6 +150,24 @@ def test_goes_through_json_and_prints_and_draws():
         PhaseDiagram.from_dict({"success": []})
     ax = diagram.plot()
     assert len(ax.lines) == 2
+
+
+def test_draws_one_cell_at_the_edge_where_theory_has_no_number():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    diagram = phase_transition("omp", n_features=16, deltas=[1.0], rhos=[0.1], n_trials=2, random_state=0, n_jobs=1)
+    assert len(diagram.plot(plt.figure().gca()).lines) == 2
+    plt.close("all")
+
+
+def test_a_solver_of_ones_own_need_not_count_its_iterations():
+    def solver(A, y, k):
+        return SimpleNamespace(x=np.linalg.lstsq(A, y)[0])
+
+    diagram = phase_transition(solver, n_features=16, deltas=[1.0], rhos=[0.1], n_trials=2, random_state=0, n_jobs=1)
+    assert diagram.success[0, 0] == 1 and np.isnan(diagram.n_iter[0, 0])
 
 
 @pytest.mark.parametrize(
