@@ -191,6 +191,8 @@ def alternating(A: Operator, y, x0, back, run: Course, finish: Callable) -> tupl
         return v + back.apply(y - A.matvec(v), tight)
 
     x = back.apply(y, tight) if x0 is None else project(x0)
+    if not x.any():
+        raise ValueError("y must be in the range of A, got a y that no column of A has a part in")
     w = np.zeros_like(x)
     rho = 1 / (FIRST_THRESHOLD * float(np.abs(x).max()))
     z, support, still, attempt, state, capped, converged = x, None, 0, FIRST_ATTEMPT, None, True, False

@@ -245,6 +245,8 @@ def pareto(A: Operator, y, sigma: float, x0, L: float, run: Course, finish: Call
             break
         if gap <= max(0.1 * abs(off) * norm, 1e-15 * size**2):
             if off > 0 and largest <= STALLED * first * norm:
+                if sigma == 0:
+                    raise ValueError(f"y must be in the range of A, its distance from it is about {norm:.4g}")
                 raise ValueError(
                     f"sigma must not be smaller than the distance of y from the range of A, which is about {norm:.4g}, "
                     f"got {sigma:g}"

@@ -288,6 +288,10 @@ def test_measurements_out_of_reach_of_basis_pursuit():
     A[:2] = np.random.default_rng(0).standard_normal((2, 8))
     with pytest.raises(ValueError, match="range of A"):
         basis_pursuit(A, np.ones(3), method="lp")
+    with pytest.raises(ValueError, match="y must be in the range of A, its distance"):
+        basis_pursuit(A, np.ones(3), method="pareto")
+    with pytest.raises(ValueError, match="y must be in the range of A"):
+        basis_pursuit(A, np.eye(3)[2], method="admm")
 
 
 @pytest.mark.parametrize("solve", [fista, ista])
