@@ -117,10 +117,9 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def _validated(self, X, *, reset: bool):
         check_indices(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
-        if self.n_nonzero_coefs > self.n_components:
-            raise ValueError(
-                f"n_nonzero_coefs must be at most n_components={self.n_components}, got {self.n_nonzero_coefs}"
-            )
+        n_units = self.n_components if reset else self._n_units
+        if self.n_nonzero_coefs > n_units:
+            raise ValueError(f"n_nonzero_coefs must be at most n_components={n_units}, got {self.n_nonzero_coefs}")
         return X if reset else X.astype(self.components_.dtype, copy=False)
 
     def _begin(self, X, n_steps: int) -> None:
@@ -149,7 +148,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def _epoch(self, X, order, workers) -> float:
         """One pass in batches: the mean loss of a sample."""
-        parameters, H = self._parameters(), self.n_components
+        parameters, H = self._parameters(), self._n_units
         encoder = np.empty_like(parameters.encoder)
         gradients = nested.Parameters(
             encoder,
@@ -200,7 +199,7 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         k, done = self.n_nonzero_coefs, self._solver.n_steps
         if done >= self._n_falling:
             return k
-        return k + round((self.n_components - k) * (1 - done / self._n_falling))
+        return k + round((self._n_units - k) * (1 - done / self._n_falling))
 
     def _select(self, Z: np.ndarray, k: int) -> nested.Code:
         if self.selection == "sample":
@@ -223,8 +222,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
                     code = nested.above(Z, max(self.threshold_, 0.0))
                 else:
                     kept = int(self.encode_factor * self.n_nonzero_coefs) if k is None else k
-                    code = nested.largest_of_each(Z, min(kept, self.n_components), self.nonneg)
-                blocks.append(code.matrix(self.n_components))
+                    code = nested.largest_of_each(Z, min(kept, self._n_units), self.nonneg)
+                blocks.append(code.matrix(self._n_units))
         codes = sp.csr_array(sp.vstack(blocks))
         codes.eliminate_zeros()
         return codes
@@ -264,8 +263,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         check_is_fitted(self)
         check_indices(X, "X")
         codes = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        if codes.shape[1] != self.n_components:
-            raise ValueError(f"codes must have {self.n_components} columns, got {codes.shape[1]}")
+        if codes.shape[1] != self._n_units:
+            raise ValueError(f"codes must have {self._n_units} columns, got {codes.shape[1]}")
         return self._decoded(codes)
 
     def _decoded(self, codes) -> np.ndarray:
@@ -292,8 +291,8 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """
         check_is_fitted(self)
         for name, value in (("n_nonzero_coefs", n_nonzero_coefs), ("prefix", prefix)):
-            if value is not None and not (isinstance(value, Integral) and 1 <= value <= self.n_components):
-                raise ValueError(f"{name} must be an integer from 1 to n_components={self.n_components}, got {value!r}")
+            if value is not None and not (isinstance(value, Integral) and 1 <= value <= self._n_units):
+                raise ValueError(f"{name} must be an integer from 1 to n_components={self._n_units}, got {value!r}")
         codes = self._coded(self._validated(X, reset=False), n_nonzero_coefs)
         if prefix is not None:
             codes.data[codes.indices >= prefix] = 0
@@ -329,8 +328,12 @@ class SparseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return 1 - left / there if there > 0 else float(left == 0)
 
     @property
+    def _n_units(self) -> int:
+        return len(self.components_)  # of the fit: parameters may have been set anew since
+
+    @property
     def _n_features_out(self) -> int:
-        return self.n_components
+        return self._n_units
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

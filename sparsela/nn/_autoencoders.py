@@ -440,7 +440,7 @@ class MatryoshkaAutoencoder(SparseAutoencoder):
 
     def _read(self, code, k):
         dtype = code.values.dtype
-        return code, nested.prefix_weights(code, self.prefixes_, self._weights, self.n_components, dtype)
+        return code, nested.prefix_weights(code, self.prefixes_, self._weights, self._n_units, dtype)
 
 
 def ascending(values: Sequence[Any], name: str, high: int) -> np.ndarray:

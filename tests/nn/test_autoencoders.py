@@ -292,3 +292,16 @@ def test_bad_truncation(name, value):
     model = KSparseAutoencoder(10, n_nonzero_coefs=3, max_iter=1).fit(np.random.default_rng(0).random((20, 5)))
     with pytest.raises(ValueError, match=f"{name} must be an integer from 1 to n_components=10"):
         model.reconstruct(np.ones((2, 5)), **{name: value})
+
+
+@pytest.mark.parametrize("of", [KSparseAutoencoder, MatryoshkaAutoencoder])
+def test_a_fitted_dictionary_keeps_its_size_when_parameters_are_set_anew(of):
+    X = np.random.default_rng(0).standard_normal((40, 6))
+    model = of(16, n_nonzero_coefs=3, max_iter=2, random_state=0).fit(X)
+    codes = model.transform(X).toarray()
+    model.set_params(n_components=8)
+    np.testing.assert_array_equal(model.transform(X).toarray(), codes)
+    assert model.inverse_transform(codes).shape == X.shape
+    assert len(model.partial_fit(X).activation_count_) == len(model.get_feature_names_out()) == 16
+    with pytest.raises(ValueError, match="at most n_components=16, got 20"):
+        model.set_params(n_components=64, n_nonzero_coefs=20).transform(X)
