@@ -285,6 +285,7 @@ class SparseMLP(BaseEstimator):
         for number, W in enumerate(self.init):
             if not sp.issparse(W) or W.ndim != 2:
                 raise TypeError(f"init[{number}] must be a sparse array (n_in, n_out), got {type(W).__name__}")
+            check_indices(W, f"init[{number}]")
             rows = sp.csr_array(W.T, copy=True).astype(X.dtype)
             rows.sum_duplicates()
             zeros = np.zeros(W.shape[1], X.dtype)
@@ -375,6 +376,8 @@ class SparseMLP(BaseEstimator):
     def _activations(self) -> list:
         widths = [W.shape[1] for W in self.coefs_[:-1]]
         activations = parse(self.activation, widths, self.coefs_[0].dtype)
+        if sum(isinstance(a, SReLU) for a in activations) != len(self.srelu_params_):
+            raise ValueError(f"activation must be that of the fit, got {self.activation!r}: fit again")
         learned = iter(self.srelu_params_)
         return [SReLU(next(learned)) if isinstance(a, SReLU) else a for a in activations]
 

@@ -336,6 +336,7 @@ def _start(weights, n_features, n_neurons, bias, dtype):
     rows = n_features + bool(bias)
     if weights is None:
         return np.zeros((rows, n_neurons), dtype)
+    check_indices(weights, "weights")
     weights = check_matrix(weights.toarray() if sp.issparse(weights) else weights, "weights")
     if weights.shape[1] != n_neurons or weights.shape[0] not in (n_features, rows):
         raise ValueError(f"weights must have shape ({n_features}, {n_neurons}), got {weights.shape}")

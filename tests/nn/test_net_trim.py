@@ -136,3 +136,11 @@ def test_bad_input(kwargs, error, message):
     arguments = {"X": np.ones((6, 3)), "Y": np.ones((6, 2)), **kwargs}
     with pytest.raises(error, match=message):
         net_trim(arguments.pop("X"), arguments.pop("Y"), **arguments)
+
+
+def test_weights_whose_indices_lead_out_of_them():
+    X = np.abs(np.random.default_rng(0).standard_normal((20, 5)))
+    start = sp.csr_array(np.ones((5, 3)))
+    start.indices[0] = 1000
+    with pytest.raises(ValueError, match="weights is no valid csr array"):
+        net_trim(X, X[:, :3], weights=start)

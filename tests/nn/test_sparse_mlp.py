@@ -405,3 +405,18 @@ def test_steps_are_in_proportion_to_the_weights():
             best = min(best, time.process_time() - start)
         times.append(best)
     assert 2 < times[1] / times[0] < 20
+
+
+def test_first_weights_whose_indices_lead_out_of_them():
+    X = np.random.default_rng(0).standard_normal((20, 6))
+    first = sp.csr_array(np.ones((6, 4)))
+    first.indices[0] = 1000
+    with pytest.raises(ValueError, match=r"init\[0\] is no valid csr array"):
+        SparseMLPRegressor(init=[first, sp.csr_array(np.ones((4, 1)))], max_iter=1).fit(X, X[:, 0])
+
+
+def test_an_activation_that_was_not_trained():
+    X = np.random.default_rng(0).standard_normal((20, 6))
+    model = SparseMLPRegressor((4,), density=0.5, max_iter=1, learning_rate="cosine", random_state=0).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="activation must be that of the fit, got 'srelu'"):
+        model.set_params(activation="srelu").predict(X)
