@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -277,7 +278,7 @@ class SRigL(Topology):
         self.alpha = check_fraction(alpha, "alpha")
         self.every = check_every(every)
         self.stop = check_stop(stop)
-        if not 0 <= min_salient <= 1:
+        if not (isinstance(min_salient, Real) and 0 <= min_salient <= 1):
             raise ValueError(f"min_salient must be in [0, 1], got {min_salient!r}")
         self.min_salient = float(min_salient)
         self.ablate = bool(ablate)
@@ -430,16 +431,18 @@ def topology_of(topology):
 
 
 def check_fraction(value, name: str) -> float:
-    if not 0 <= value < 1:
+    if not (isinstance(value, Real) and 0 <= value < 1):
         raise ValueError(f"{name} must be in [0, 1), got {value!r}")
     return float(value)
 
 
 def check_stop(stop) -> float:
-    if not 0 < stop <= 1:
+    if not (isinstance(stop, Real) and 0 < stop <= 1):
         raise ValueError(f"stop must be in (0, 1], got {stop!r}")
     return float(stop)
 
 
 def check_every(every):
+    if isinstance(every, str) and every != "epoch":
+        raise ValueError(f"every must be 'epoch' or a number of steps, got {every!r}")
     return "epoch" if every == "epoch" else check_count(every, "every")

@@ -296,3 +296,17 @@ def test_constant_fan_in_costs_little(mnist):
     rigl = np.mean([accuracy(mnist, 0.05, RigL(every=40), seed) for seed in range(2)])
     srigl = np.mean([accuracy(mnist, 0.05, SRigL(every=40), seed) for seed in range(2)])
     assert srigl > rigl - 0.01
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SET(zeta="much"), "zeta must be in"),
+        (lambda: RigL(stop="late"), "stop must be in"),
+        (lambda: SRigL(min_salient="few"), "min_salient must be in"),
+        (lambda: SET(every="batch"), "every must be 'epoch' or a number of steps, got 'batch'"),
+    ],
+)
+def test_words_for_numbers(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
