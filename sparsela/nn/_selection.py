@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -25,7 +25,7 @@ from sparsela.nn._optim import Solver
 from sparsela.nn._training import Plan, run_epoch
 
 
-class QuickSelection(SelectorMixin, TransformerMixin, BaseEstimator):
+class QuickSelection(SelectorMixin, BaseEstimator):
     """Select the features from which a sparse denoising autoencoder reads most.
 
     Parameters
