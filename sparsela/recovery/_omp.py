@@ -127,7 +127,7 @@ def omp(
         raise ValueError(f"return_path is for one target, got y of shape {y.shape}")
     run = course("omp", tol=0.0, max_iter=k, verbose=verbose, callback=callback, return_history=return_history)
     solver, scale = with_unit_columns(A, column_norms) if normalize else (A, None)
-    if y.ndim == 2 and _fits_a_batch(A, y, normalize) and callback is None and not return_history:
+    if y.ndim == 2 and _fits_a_batch(A, y, normalize, column_norms) and callback is None and not return_history:
         return _batch(A, y, k, tol, scale)
     path: list[np.ndarray] = []
 
@@ -253,9 +253,11 @@ def _grown(Q: np.ndarray, R: np.ndarray, room: int) -> tuple[np.ndarray, np.ndar
     return Q_new, R_new
 
 
-def _fits_a_batch(A: CountingOperator, y: np.ndarray, normalize: bool) -> bool:
+def _fits_a_batch(A: CountingOperator, y: np.ndarray, normalize: bool, column_norms: Any) -> bool:
     if not (normalize and A.explicit and y.dtype.kind == "f") or sp.issparse(A.wrapped):
         return False
+    if column_norms is not None and not np.allclose(column_norms, A.column_norms(), rtol=1e-6, atol=0):
+        return False  # the kernel chooses by the norms that columns have
     return A.shape[1] ** 2 * A.dtype.itemsize <= BATCH_GRAM
 
 

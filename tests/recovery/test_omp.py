@@ -132,3 +132,13 @@ def test_bad_input(change, error, message):
     A, y, _ = planted(8, 16, 2, "gaussian", 0)
     with pytest.raises(error, match=message):
         omp(**{"A": A, "y": y, "n_nonzero_coefs": 2, **change})
+
+
+def test_norms_that_are_given_count_for_many_targets_too():
+    rng = np.random.default_rng(0)
+    A, Y = rng.standard_normal((10, 6)), rng.standard_normal((10, 3))
+    for norms in (np.linspace(1, 5, 6), np.ones(6), np.linalg.norm(A, axis=0)):
+        each = [omp(A, y, 2, column_norms=norms).x for y in Y.T]
+        assert_allclose(omp(A, Y, 2, column_norms=norms).x, np.stack(each, axis=1), atol=1e-12)
+    A[:, 2] = 0
+    assert np.isfinite(omp(A, Y, 2, column_norms=np.ones(6)).x).all()
