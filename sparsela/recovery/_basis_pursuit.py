@@ -87,9 +87,9 @@ def basis_pursuit(
     verbose : {0, 1, 2}, default=0
         Progress bar.
     callback : callable, optional
-        Called with the state of each iteration (``residual_norm``, ``objective``); a true value stops.
+        Called with the state of each iteration (``residual_norm``, ``objective``); a true value stops. Not of "lp".
     return_history : bool, default=False
-        Keep the course of the iteration.
+        Keep the course of the iteration; that of "lp" is empty.
 
     Returns
     -------
@@ -151,6 +151,7 @@ def basis_pursuit(
     def one(A, y, x0, target):
         if method == "lp":
             outcome, theta = linear_program(A, y)
+            outcome.history = {} if run.return_history else None
         elif method == "admm":
             outcome, theta = alternating(A, y, x0, back, run, finish)
         else:

@@ -214,7 +214,7 @@ class SparseRegressor(_SparseLinear):
             found = solve(self, made.A, measured, sparsity(self.n_nonzero_coefs, X.shape, min(made.A.shape)))
             x = found.x
         self._keep(made, x, y_mean)
-        self.n_iter_ = 0 if found is None else found.n_iter
+        self.n_iter_ = found.n_iter if found is not None else 0 if y.ndim == 1 else np.zeros(y.shape[1], int)
         for name in ("sigma_", "noise_variance_"):  # of a fit before this one
             vars(self).pop(name, None)
         if self.solver == "sbl" and y.ndim == 1:

@@ -172,7 +172,9 @@ def _learn(A: CountingOperator, Y, noise_variance, update: str, prune: float, ru
     t, energy = Y.shape[1], float(squares(Y).sum())
     if energy == 0:
         empty = np.empty(0)
-        return Posterior(np.empty(0, np.intp), empty, noise_variance or 0.0, np.empty((0, t)), empty, converged=True)
+        course = {} if run.return_history else None
+        none = np.empty(0, np.intp)
+        return Posterior(none, empty, noise_variance or 0.0, np.empty((0, t)), empty, converged=True, history=course)
     squared_norms = A.column_norms().astype(np.float64) ** 2
     T = np.flatnonzero(squared_norms)
     gamma = np.full(T.size, START * energy / t / squared_norms.sum())

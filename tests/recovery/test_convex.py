@@ -303,3 +303,9 @@ def test_complex_columns_that_come_twice(solve):
     y = A @ x
     result = solve(A, y, 0.5)
     assert result.converged and dual_gap(A, y, result.x, 0.5) <= 1e-6 * 0.5 * np.vdot(y, y).real
+
+
+def test_a_linear_program_has_no_history():
+    A, y, _ = planted(8, 16, 2, "gaussian", 0)
+    assert basis_pursuit(A, y, method="lp", return_history=True).history == {}
+    assert basis_pursuit(A, y, method="lp").history is None

@@ -232,3 +232,9 @@ def test_one_left_out_needs_a_score_that_one_sample_has():
         SparseRegressorCV(cv=LeaveOneOut()).fit(X, y)
     model = SparseRegressorCV(cv=LeaveOneOut(), scoring="neg_mean_squared_error").fit(X, y)
     assert model.cv_path_.shape[1] == 20 and np.isfinite(model.cv_path_).all()
+
+
+def test_iterations_of_targets_that_are_constant():
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    assert SparseRegressor(n_nonzero_coefs=1).fit(X, np.ones(8)).n_iter_ == 0
+    assert_array_equal(SparseRegressor(n_nonzero_coefs=1).fit(X, np.ones((8, 2))).n_iter_, [0, 0])

@@ -143,3 +143,10 @@ def test_warns_when_it_stops_early():
     A, y, _, _, _ = measured(0, 60, 120, 5)
     with pytest.warns(ConvergenceWarning, match="sbl stopped at max_iter=3"):
         assert not sbl(A, y, max_iter=3).converged
+
+
+def test_the_history_of_a_zero_target_is_empty():
+    A = np.random.default_rng(0).standard_normal((20, 30))
+    y = A[:, 3] - A[:, 8]
+    histories = sbl(A, np.stack([y, np.zeros(20)], axis=1), return_history=True).history
+    assert len(histories[0]["evidence"]) and histories[1] == {}
