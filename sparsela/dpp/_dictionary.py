@@ -91,6 +91,8 @@ def bless(X, kernel, lam, *, gamma=None, oversampling=4.0, random_state=None) ->
     kernel = check_kernel(kernel, X, gamma=gamma)
     rng = np.random.default_rng(seed_from(random_state))
     diag = kernel.diag(X)
+    if not diag.any():
+        raise ValueError(f"kernel(x, x) must not be 0 everywhere, it is on all {len(X)} points")
     for step in ladder(kernel, X, diag, max(diag.sum(), lam), lam, oversampling, rng):
         last = step
     order = np.argsort(last.indices)

@@ -61,10 +61,11 @@ def greedy_map(L=None, *, factor=None, X=None, kernel=None, max_size=None, tol=1
     >>> greedy_map(X=np.linspace(0, 1, 101)[:, None], max_size=3)
     array([  0, 100,  50])
     """
-    if sum(a is not None for a in (L, factor, X)) != 1:
-        raise ValueError("exactly one of L, factor and X must be given")
+    given = [name for name, a in (("L", L), ("factor", factor), ("X", X)) if a is not None]
+    if len(given) != 1:
+        raise ValueError(f"exactly one of L, factor and X must be given, got {' and '.join(given) or 'none'}")
     if kernel is not None and X is None:
-        raise ValueError("kernel goes with X")
+        raise ValueError(f"kernel goes with X, got it with {given[0]}")
     if L is not None:
         L = check_likelihood(L)
         return grow(np.diagonal(L).real, lambda j: L[j], max_size, tol)

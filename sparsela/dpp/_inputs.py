@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.linalg import cholesky, eigh, eigvalsh, qr, svd
 
 from sparsela._core.threads import one_blas_thread
-from sparsela._core.validation import check_finite, check_matrix, check_psd, check_symmetric
+from sparsela._core.validation import check_matrix, check_psd, check_symmetric
 
 ROUNDING = 1e-8
 SMALL = 1000  # order of a matrix below which a second BLAS thread costs more than it saves
@@ -58,8 +58,8 @@ def check_factor(B, name: str = "factor") -> np.ndarray:
     return working(check_matrix(B, name, allow_complex=True))
 
 
-def check_items(S, n: int, name: str = "S") -> np.ndarray:
-    """Distinct items of {0 … n − 1} as int64, in the order given; empty is a set too."""
+def check_items(S, n: int, name: str = "S", *, distinct: bool = True) -> np.ndarray:
+    """Items of {0 … n − 1} as int64, in the order given, distinct if they are a set; empty is a set too."""
     S = np.asarray(S)
     if S.size == 0:
         return np.empty(0, np.int64)
@@ -69,7 +69,7 @@ def check_items(S, n: int, name: str = "S") -> np.ndarray:
         raise ValueError(f"{name} must have one dimension, got shape {S.shape}")
     if S.min() < 0 or S.max() >= n:
         raise ValueError(f"{name} must hold items from 0 to {n - 1}, got {S.min() if S.min() < 0 else S.max()}")
-    if len(np.unique(S)) < len(S):
+    if distinct and len(np.unique(S)) < len(S):
         raise ValueError(f"{name} must hold distinct items, got {S.tolist()}")
     return S.astype(np.int64)
 
@@ -102,9 +102,7 @@ def check_points(X) -> np.ndarray:
     """Points as rows, float64."""
     if sp.issparse(X):
         raise TypeError(f"X must be a dense array, got {type(X).__name__}")
-    X = working(check_matrix(X, "X"))
-    check_finite(X, "X")
-    return X
+    return working(check_matrix(X, "X"))
 
 
 def rows_of(out: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:

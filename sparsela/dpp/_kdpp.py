@@ -66,7 +66,7 @@ class KDPP:
 
     def __init__(self, k, L=None, *, factor=None):
         if (L is None) == (factor is None):
-            raise ValueError("exactly one of L and factor must be given")
+            raise ValueError(f"exactly one of L and factor must be given, got {'none' if L is None else 'both'}")
         self.L = None if L is None else check_likelihood(L)
         self.factor = None if factor is None else check_factor(factor)
         self._n = len(self.factor if L is None else self.L)
@@ -129,6 +129,6 @@ class KDPP:
         -------
         float or ndarray of i's shape
         """
-        check_items(np.unique(np.ravel(i)), self._n, "i")
-        rows = np.abs(self._V[np.asarray(i)]) ** 2
+        items = check_items(np.ravel(i), self._n, "i", distinct=False).reshape(np.shape(i))
+        rows = np.abs(self._V[items]) ** 2
         return (rows @ chance_in(self._log_lam, self.k))[()]

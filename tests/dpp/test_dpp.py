@@ -307,7 +307,7 @@ def test_input_is_left_alone(matrix):
         (lambda: KDPP(0, np.eye(3)), ValueError, "k must be between 1 and 3"),
         (lambda: KDPP(4, np.eye(3)), ValueError, "k must be between 1 and 3"),
         (lambda: KDPP(1.0, np.eye(3)), TypeError, "k must be an int"),
-        (lambda: KDPP(1), ValueError, "exactly one of L and factor"),
+        (lambda: KDPP(1), ValueError, "exactly one of L and factor must be given, got none"),
         (lambda: ProjectionDPP(np.ones((3, 2))), ValueError, "orthonormal"),
         (lambda: ProjectionDPP(np.ones((2, 3))), ValueError, "no more columns than rows"),
         (lambda: elementary_symmetric_polynomials([-1], 1), ValueError, "must not be negative"),
@@ -331,3 +331,9 @@ def test_a_chain_that_would_be_too_long_says_so():
 def test_empty_sets_are_sets():
     sets = DPP(np.zeros((3, 3))).sample(5, random_state=0) + DPP(np.zeros((3, 3))).sample(5, method="cholesky")
     assert all(S.size == 0 and S.dtype == np.int64 for S in sets)
+
+
+def test_inclusion_of_no_item_and_of_one_twice():
+    process = KDPP(2, np.eye(4))
+    assert process.inclusion_probability([]).shape == (0,)
+    np.testing.assert_allclose(process.inclusion_probability([[0, 0], [1, 3]]), np.full((2, 2), 0.5))

@@ -56,9 +56,9 @@ def test_greedy_stops_at_the_rank():
         assert len(greedy_map(factor=np.random.default_rng(0).normal(size=(9, 2)), max_size=5)) == 2
     assert greedy_map(np.eye(3), max_size=2).tolist() == [0, 1]  # ties go to the smallest index
     assert greedy_map(0.5 * np.eye(3)).tolist() == []
-    with pytest.raises(ValueError, match="exactly one of L, factor and X"):
+    with pytest.raises(ValueError, match="exactly one of L, factor and X must be given, got L and X"):
         greedy_map(np.eye(2), X=np.eye(2))
-    with pytest.raises(ValueError, match="kernel goes with X"):
+    with pytest.raises(ValueError, match="kernel goes with X, got it with L"):
         greedy_map(np.eye(2), kernel="rbf")
     with pytest.raises(ValueError, match="max_size must be between 1 and 2"):
         greedy_map(np.eye(2), max_size=3)

@@ -262,6 +262,8 @@ def test_bad_calls():
         KernelDPP(expected_size=2, max_trials=1, n_landmarks=1, random_state=0).fit(X).sample(50, size=3)
     with pytest.raises(ValueError, match="lam must be"):
         bless(X, "rbf", 0.0)
+    with pytest.raises(ValueError, match=r"kernel\(x, x\) must not be 0 everywhere"):
+        bless(np.zeros_like(X), "linear", 1.0)
     with pytest.raises(ValueError, match="oversampling must be at least 1"):
         bless(X, "rbf", 1.0, oversampling=0.5)
     with pytest.raises(ValueError, match="probabilities must be above 0"):
