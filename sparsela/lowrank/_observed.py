@@ -96,8 +96,6 @@ def observed_of(X: Any, name: str = "X") -> sp.csr_array:
     Explicit zeros are entries; duplicates add up; infinity is an error, and so is NaN where it is stored.
     """
     if sp.issparse(X):
-        if X.ndim != 2:
-            raise ValueError(f"{name} must have 2 dimensions, got shape {X.shape}")
         check_indices(X, name)
         matrix = sp.csr_array(X, dtype=check_dtype(X.dtype, name, allow_complex=False), copy=False)
         if not matrix.has_canonical_format:

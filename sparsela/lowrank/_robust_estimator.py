@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -160,7 +161,10 @@ class RobustPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         ndarray of shape (n_rows, n_features)
         """
         check_is_fitted(self)
-        return np.asarray(X) @ self.components_
+        Z = check_array(X, dtype=(np.float64, np.float32), ensure_min_features=0, input_name="X")
+        if Z.shape[1] != self.rank_:
+            raise ValueError(f"X must have rank_ = {self.rank_} columns, got shape {Z.shape}")
+        return Z @ self.components_
 
     @property
     def _n_features_out(self):

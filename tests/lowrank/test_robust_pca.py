@@ -186,3 +186,14 @@ def test_sparse_input_is_sent_elsewhere():
         robust_pca(sp.csr_array(np.eye(3)))
     with pytest.raises(ValueError, match="rank must be None"):
         RobustPCA(2).fit(np.eye(3))
+
+
+def test_coordinates_that_do_not_fit_are_refused():
+    rng = np.random.default_rng(0)
+    model = RobustPCA(2, method="accaltproj").fit(rng.standard_normal((30, 2)) @ rng.standard_normal((2, 20)))
+    with pytest.raises(ValueError, match="X must have rank_ = 2 columns"):
+        model.inverse_transform(np.ones((4, 3)))
+    with pytest.raises(ValueError, match="NaN"):
+        model.inverse_transform(np.full((4, 2), np.nan))
+    empty = RobustPCA().fit(np.zeros((5, 4)))  # no component at all
+    assert_allclose(empty.inverse_transform(empty.transform(np.zeros((3, 4)))), np.zeros((3, 4)))
