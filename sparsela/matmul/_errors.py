@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sparsela._core.random import seed_from
 from sparsela._core.validation import check_count, check_dtype
 from sparsela.matmul._lowering import straighten
 from sparsela.matmul._schemes import check_levels, resolve
@@ -206,8 +207,6 @@ def measure_error(
     >>> bool(report.bound_fraction.max() < 1)
     True
     """
-    from sklearn.utils import check_random_state
-
     from sparsela.matmul._planner import plan_multiply
 
     levels = check_levels(levels)
@@ -219,10 +218,7 @@ def measure_error(
     n_trials = check_count(n_trials, "n_trials")
     if distribution not in DISTRIBUTIONS:
         raise ValueError(f"distribution must be one of {DISTRIBUTIONS}, got {distribution!r}")
-    if isinstance(random_state, np.random.Generator):
-        rng = random_state
-    else:
-        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+    rng = np.random.default_rng(seed_from(random_state))
     plans = [
         plan_multiply((m, k), (k, n), dtype, scheme=list(schemes[:depth]), levels=depth) for depth in range(levels + 1)
     ]

@@ -15,9 +15,7 @@ from sparsela._core.threads import blas_threads, one_blas_thread
 from sparsela._ext.bilinear import Executor, block_sizes
 from sparsela.matmul import _operands
 from sparsela.matmul._lowering import CUT, EXACT, FUSED, GROUPED, INTO, LEAN, PRODUCT, SUMS, Code, lower
-from sparsela.matmul._model import (
-    last_level_cache,
-)
+from sparsela.matmul._model import last_level_cache
 from sparsela.matmul._scheme import BilinearScheme
 
 KEPT_ARENA = 256 << 20  # bytes a thread that are kept from one product to the next; more is kept but lent to the system

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, product
-from math import gcd, lcm
+from math import comb, gcd, lcm
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -231,8 +231,6 @@ def system_of(P: np.ndarray, Q: np.ndarray) -> System:
 
 def failures(system: System, most: int) -> list[int]:
     """Number of sets of 0, 1, …, most lost nodes that cannot be decoded."""
-    from math import comb
-
     from sparsela._ext.loss_sets import count_decodable  # Numba: not at import
 
     rho, M = system.relations.shape

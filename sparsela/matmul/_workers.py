@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparsela._core.threads import effective_n_jobs
+from sparsela._core.validation import check_positive
 from sparsela.matmul._faults import FaultTolerantProduct, UndecodableError
 from sparsela.matmul._tasks import check_operands
 
@@ -81,8 +82,8 @@ def multiply_fault_tolerant(
     plan = _default() if plan is None else plan
     if not isinstance(plan, FaultTolerantProduct):
         raise TypeError(f"plan must be a FaultTolerantProduct, got {type(plan).__name__}")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout must be positive, got {timeout!r}")
+    if timeout is not None:
+        timeout = check_positive(timeout, "timeout")
     missing = set(plan.places(lost))
     _refuse(plan, missing)
     own = ThreadPoolExecutor(effective_n_jobs()) if executor is None else None

@@ -272,6 +272,7 @@ def test_a_rational_scheme_decodes_exactly():
         (lambda: multiply_fault_tolerant(np.full((2, 2), np.nan), np.ones((2, 2))), ValueError, "A "),
         (lambda: multiply_fault_tolerant(np.eye(2), np.eye(2), "plan"), TypeError, "plan"),
         (lambda: multiply_fault_tolerant(np.eye(2), np.eye(2), timeout=0), ValueError, "timeout"),
+        (lambda: multiply_fault_tolerant(np.eye(2), np.eye(2), timeout="soon"), TypeError, "timeout must be a real"),
         (lambda: multiply_fault_tolerant(np.eye(2), np.eye(2), lost=[16]), ValueError, "index of a node"),
         (lambda: multiply_fault_tolerant(np.eye(2), np.eye(2), lost=["S1", 0]), ValueError, "once"),
         (lambda: multiply_fault_tolerant(np.eye(2), np.eye(2), lost=["Q1"]), ValueError, "are called"),
