@@ -176,8 +176,7 @@ def copram(
         If A is no matrix or operator, or is a LinearOperator and there is no x0.
     ValueError
         If y is negative, an entry is not finite, shapes do not fit, a column of A is zero, n_nonzero_coefs is out of
-        range, x0 is zero, or complex for a real A, or 3 n_nonzero_coefs is above
-        n_measurements.
+        range (above n_measurements // 3), or x0 is zero, or complex for a real A.
 
     Warns
     -----

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.float_range import in_float_range
-from sparsela._core.validation import check_dense, check_indices
+from sparsela._core.validation import check_dense, check_indices, check_matrix
 from sparsela.phase._retrieve import METHODS, retrieve
 
 ACCEPTED = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
@@ -158,6 +158,8 @@ class SparsePhaseRetrieval(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         check_indices(X, "X")
         X = validate_data(self, X, reset=False, skip_check_array=_is_complex(X), **ACCEPTED)
+        if _is_complex(X):
+            X = check_matrix(X, "X", allow_complex=True)
         magnitudes = np.abs(X @ self.coef_)
         return magnitudes**2 if self.measurements == "intensity" else magnitudes
 

@@ -51,6 +51,8 @@ def test_complex_measurements():
         model.predict(X[:, :-1])
     with pytest.raises(ValueError, match="contains NaN"):
         model.fit(X * np.nan, y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.predict(X * np.nan)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of too few non-zeros
