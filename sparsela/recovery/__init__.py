@@ -21,7 +21,7 @@ Around them:
 - :func:`phase_transition`: where in the plane of m/n and k/m a solver recovers; :func:`weak_threshold`: ℓ1, in theory.
 
 ``A`` is a dense array, a sparse one or a LinearOperator (:class:`PartialDCT`, :class:`PartialWHT`,
-:class:`PartialFourier` are ready-made); it is never copied, made dense or changed.
+:class:`PartialFourier` are ready-made; :func:`sbl` alone needs entries); it is never made dense or changed.
 """
 
 from sparsela._core.operators import CountingOperator

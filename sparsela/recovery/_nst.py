@@ -23,7 +23,7 @@ from sparsela.recovery._problem import (
     solve_targets,
     threads_for,
 )
-from sparsela.recovery._row_space import pseudo_inverse
+from sparsela.recovery._row_space import ScaledAdjoint, pseudo_inverse
 
 FEEDBACKS = ("exact", "suboptimal")
 STEPS = ("leverage", "paper")
@@ -351,29 +351,20 @@ def thresholded(A, y, k, back, D, x0, target, run: Course, feedback) -> Outcome:
 
 def gradient_fit(A: Operator, y: np.ndarray, T: np.ndarray, u: np.ndarray, weight: float) -> Fit:
     """One gradient step of the least squares problem on T."""
-    x = np.zeros(A.shape[1], y.dtype)
-    x[T] = u
+    x = scattered(A, y, T, u)
     x[T] += weight * A.rmatvec(y - A.matvec(x))[T]
     return Fit(x[T], y - A.matvec(x))
 
 
 def eigenvalue_step(A: Operator, k: int, back) -> float:
     """λ of the suboptimal feedback: 2 / (λ_min + λ_max) of ``A_T* A_T`` for a random T, by ten Lanczos steps."""
-    from sparsela.recovery._row_space import ScaledAdjoint
-
     m, n = A.shape
     if isinstance(back, ScaledAdjoint):
         return n / (back.c * m)
     rng = np.random.default_rng(0)
     T = np.sort(rng.choice(n, k, replace=False))
-    values = lanczos(lambda u: A.rmatvec(_spread(A, T, u))[T], rng.standard_normal(k).astype(A.dtype), min(10, k))
+    values = lanczos(lambda u: A.rmatvec(A.apply_support(T, u))[T], rng.standard_normal(k).astype(A.dtype), min(10, k))
     return float(2 / (max(values[0], 0) + values[-1]))
-
-
-def _spread(A: Operator, T: np.ndarray, u: np.ndarray) -> np.ndarray:
-    x = np.zeros(A.shape[1], u.dtype)
-    x[T] = u
-    return A.matvec(x)
 
 
 def lanczos(apply: Callable, v: np.ndarray, n_steps: int) -> np.ndarray:
@@ -395,6 +386,7 @@ def lanczos(apply: Callable, v: np.ndarray, n_steps: int) -> np.ndarray:
 
 
 def scattered(A: Operator, y: np.ndarray, T: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """The vector that is u on T and zero elsewhere, (n,), in y's precision."""
     x = np.zeros(A.shape[1], y.dtype)
     x[T] = u
     return x

@@ -240,12 +240,17 @@ def _check_rows(rows: Any, n: int) -> np.ndarray:
         raise ValueError(f"rows must be a vector with at least one index, got shape {rows.shape}")
     rows = rows.astype(np.intp)
     if rows[0] < 0 or rows[-1] >= n or np.any(np.diff(rows) <= 0):
-        raise ValueError(f"rows must be ascending indices from 0 to {n - 1} without repetition")
+        wrong = np.flatnonzero((rows < 0) | (rows >= n) | (np.diff(rows, prepend=-1) <= 0))[0]
+        raise ValueError(
+            f"rows must be ascending indices from 0 to {n - 1} without repetition, got {rows[wrong]} at index {wrong}"
+        )
     return rows
 
 
 def _check_signs(signs: Any, n: int) -> np.ndarray:
     signs = np.asarray(signs)
-    if signs.shape != (n,) or not np.all(np.abs(signs) == 1):
+    if signs.shape != (n,):
         raise ValueError(f"signs must be {n} numbers ±1, got shape {signs.shape}")
+    if wrong := np.flatnonzero(np.abs(signs) != 1).tolist():
+        raise ValueError(f"signs must be {n} numbers ±1, got {signs[wrong[0]]} at index {wrong[0]}")
     return signs.real

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsela._core.operators import as_operator
 from sparsela._core.penalties import Penalty
 from sparsela.recovery._adaptive import adaptive_nst_ht_fb
 from sparsela.recovery._fista import fista
@@ -58,7 +59,7 @@ def solve(model: Any, A: Any, y: np.ndarray, k: int):
     if name == "fista":
         alpha = model.alpha
         if alpha is None:
-            alpha = 0.1 * float(np.abs(A.T @ y if isinstance(A, np.ndarray) else _adjoint(A, y)).max())
+            alpha = 0.1 * float(np.abs(as_operator(A).rmatvec(y)).max())
         return fista(A, y, alpha, penalty=PositiveL1() if model.positive else "l1", **options)
     if name == "bpdn":
         if y.ndim == 2 and model.alpha is None:
@@ -113,9 +114,3 @@ def _quiet(solver, *arguments, **keywords):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return solver(*arguments, **keywords)
-
-
-def _adjoint(A: Any, y: np.ndarray) -> np.ndarray:
-    from sparsela._core.operators import as_operator
-
-    return as_operator(A).rmatvec(y)

@@ -139,8 +139,11 @@ def with_unit_columns(A: Operator, column_norms: Any) -> tuple[Operator, np.ndar
     """
     if column_norms is not None:
         norms = np.asarray(column_norms, np.finfo(A.dtype).dtype)
-        if norms.shape != (A.shape[1],) or not np.all(np.isfinite(norms)) or np.any(norms <= 0):
-            raise ValueError(f"column_norms must be {A.shape[1]} finite positive numbers, got shape {norms.shape}")
+        need = f"column_norms must be {A.shape[1]} finite positive numbers"
+        if norms.shape != (A.shape[1],):
+            raise ValueError(f"{need}, got shape {norms.shape}")
+        if wrong := np.flatnonzero(~(np.isfinite(norms) & (norms > 0))).tolist():
+            raise ValueError(f"{need}, got {norms[wrong[0]]:g} at index {wrong[0]}")
     elif A.explicit:
         norms = check_no_zero_column(A.column_norms())
     else:

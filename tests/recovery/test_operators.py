@@ -59,14 +59,14 @@ def test_leaves_its_operand_alone_and_pickles(kind):
 @pytest.mark.parametrize(
     ("rows", "signs", "error", "message"),
     [
-        ([3, 1], None, ValueError, "ascending"),
-        ([1, 1], None, ValueError, "ascending"),
-        ([-1, 3], None, ValueError, "from 0 to 7"),
-        ([0, 8], None, ValueError, "from 0 to 7"),
+        ([3, 1], None, ValueError, "ascending .* got 1 at index 1"),
+        ([0, 1, 1], None, ValueError, "ascending .* got 1 at index 2"),
+        ([-1, 3], None, ValueError, "from 0 to 7 .* got -1 at index 0"),
+        ([0, 8], None, ValueError, "from 0 to 7 .* got 8 at index 1"),
         ([], None, TypeError, "integers"),
         ([0.5], None, TypeError, "integers"),
-        ([1], np.ones(7), ValueError, "8 numbers"),
-        ([1], np.zeros(8), ValueError, "8 numbers"),
+        ([1], np.ones(7), ValueError, r"8 numbers ±1, got shape \(7,\)"),
+        ([1], np.r_[np.ones(7), 2], ValueError, "8 numbers ±1, got 2.0 at index 7"),
     ],
 )
 def test_bad_rows_and_signs(rows, signs, error, message):

@@ -161,7 +161,8 @@ def test_refit_of_cosamp():
         ({"A": np.eye(8, 16)}, ValueError, "no zero column, got 8 of them, the first is column 8"),
         ({"y": np.full(8, np.inf)}, ValueError, "infinity"),
         ({"tol": np.nan}, ValueError, "tol must be"),
-        ({"column_norms": np.zeros(16)}, ValueError, "column_norms must be 16 finite positive"),
+        ({"column_norms": np.ones(15)}, ValueError, r"16 finite positive numbers, got shape \(15,\)"),
+        ({"column_norms": np.r_[np.ones(15), 0]}, ValueError, "16 finite positive numbers, got 0 at index 15"),
         ({"verbose": 7}, ValueError, "verbose"),
     ],
 )
