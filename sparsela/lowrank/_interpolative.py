@@ -14,7 +14,7 @@ from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
 from sparsela._core.results import Result
 from sparsela._core.validation import check_count, check_positive
-from sparsela.lowrank._nystrom import _check_data as check_data
+from sparsela.lowrank._nystrom import check_data, dense
 from sparsela.lowrank._randomized import randomized_svd
 from sparsela.sketch import SketchOperator
 
@@ -154,9 +154,8 @@ def interpolative(
     if axis == 0:
         A = sp.csr_array(A.T) if sp.issparse(A) else A.T
     if method == "cpqr":
-        dense = A.toarray() if sp.issparse(A) else A
-        J = _pivots(dense, rank, tol)
-        J, coefficients = _exchanged(dense, J)
+        M = dense(A)
+        J, coefficients = _exchanged(M, _pivots(M, rank, tol))
     else:
         J = _sketched_pivots(A, rank, tol, seed_from(random_state))
         coefficients = _coefficients(A, J)
@@ -238,7 +237,7 @@ def cur(
     rng = np.random.default_rng(seed)
     I, J = (_picked(side, k + oversample, method, rng) for side in (found.U, np.ascontiguousarray(found.Vt.T)))
     C, R = A[:, J], A[I]
-    dense_C, dense_R = (M.toarray() if sp.issparse(M) else M for M in (C, R))
+    dense_C, dense_R = dense(C), dense(R)
     if core == "cross":
         U = np.linalg.pinv(dense_C[I])
     else:
@@ -258,12 +257,12 @@ def _sketched_pivots(A, rank, tol, seed):
     m, n = A.shape
     if tol is None:
         width = 2 * rank + 10
-        M = SketchOperator("sparse_embedding", width, m, random_state=seed).apply(A, axis=0) if width < m else _dense(A)
+        M = SketchOperator("sparse_embedding", width, m, random_state=seed).apply(A, axis=0) if width < m else dense(A)
         return _pivots(M, rank, None)
     guess = 16
     while True:  # until the sketch has twice as many rows as there are pivots above tol
         if 2 * guess + 10 >= m:
-            return _pivots(_dense(A), None, tol)
+            return _pivots(dense(A), None, tol)
         M = SketchOperator("sparse_embedding", 2 * guess + 10, m, random_state=seed).apply(A, axis=0)
         J = _pivots(M, None, tol)
         if len(J) <= guess:
@@ -271,13 +270,9 @@ def _sketched_pivots(A, rank, tol, seed):
         guess *= 2
 
 
-def _dense(A):
-    return A.toarray() if sp.issparse(A) else A
-
-
 def _coefficients(A, J):
     """Least squares of all columns on those of J, which are in order of their pivots; the identity at J."""
-    Q, R = qr(_dense(A[:, J]), mode="economic", check_finite=False)
+    Q, R = qr(dense(A[:, J]), mode="economic", check_finite=False)
     size = np.abs(R.diagonal())
     known = int(np.cumprod(size > 10 * np.finfo(R.dtype).eps * max(A.shape) * size.max(initial=0)).sum())
     out = np.zeros((len(J), A.shape[1]), R.dtype)

@@ -77,7 +77,7 @@ class NystromApproximation(MetaFactorization):
         NystromApproximation
             A new one.
         """
-        AX, YtA = _sketches(_check_data(A, self.shape), self._right, self._left)
+        AX, YtA = _sketches(check_data(A, self.shape), self._right, self._left)
         return NystromApproximation(self._right, self._left, self._AX + AX, self._YtA + YtA, self.rcond)
 
     def add_rows(self, block: Any, start: int) -> NystromApproximation:
@@ -96,14 +96,13 @@ class NystromApproximation(MetaFactorization):
             A new one.
         """
         m, n = self.shape
-        block = _check_data(block, (None, n))
+        block = check_data(block, (None, n))
         start = check_count(start, "start", low=0, high=m - block.shape[0])
         rows = slice(start, start + block.shape[0])
         AX = self._AX.copy()
-        AX[rows] += _dense(self._right.apply(block))
+        AX[rows] += dense(self._right.apply(block))
         part = self._left.columns(rows.start, rows.stop)
-        part = part.toarray() if sp.issparse(part) else np.asarray(part)
-        return NystromApproximation(self._right, self._left, AX, self._YtA + _dense(part @ block), self.rcond)
+        return NystromApproximation(self._right, self._left, AX, self._YtA + dense(dense(part) @ block), self.rcond)
 
 
 def generalized_nystrom(
@@ -170,7 +169,7 @@ def generalized_nystrom(
     >>> np.allclose(approximation.reconstruct(), A)
     True
     """
-    A = _check_data(A)
+    A = check_data(A)
     m, n = A.shape
     r = check_count(rank, "rank", high=min(m, n))
     oversample = check_positive(oversample, "oversample", allow_zero=True)
@@ -186,14 +185,16 @@ def generalized_nystrom(
 
 
 def _sketches(A, right, left):
-    return _dense(right.apply(A)), _dense(left.apply(A, axis=0))
+    return dense(right.apply(A)), dense(left.apply(A, axis=0))
 
 
-def _dense(S):
+def dense(S):
+    """A matrix written out."""
     return S.toarray() if sp.issparse(S) else np.asarray(S)
 
 
-def _check_data(A, shape=(None, None)):
+def check_data(A, shape=(None, None)):
+    """A real A as an ndarray or a csr_array of float32 or float64, its entries looked at."""
     if sp.issparse(A):
         check_indices(A, "A")
         A = sp.csr_array(A)
