@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
-from sparsela._core.validation import check_count, check_dtype, check_positive
+from sparsela._core.validation import check_count, check_dtype, check_indices, check_positive
 from sparsela.transforms import _collapse, _norms, _prune, _store
 from sparsela.transforms._chain import Plan
 from sparsela.transforms._factors import Diagonal
@@ -237,12 +237,14 @@ class FactorizedOperator(LinearOperator):
             return FactorizedOperator([self, x], copy=False)
         if _is_scalar(x) and x != 0:
             return FactorizedOperator([self], scale=x, copy=False)
+        check_indices(x, "x")
         return super().dot(x.toarray() if sp.issparse(x) else x)
 
     def __rmul__(self, x):
         return self.dot(x) if _is_scalar(x) else super().__rmul__(x)
 
     def __rmatmul__(self, x):
+        check_indices(x, "x")
         return super().__rmatmul__(x.toarray() if sp.issparse(x) else x)
 
     def left(self, i: int) -> FactorizedOperator:

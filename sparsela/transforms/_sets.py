@@ -110,6 +110,7 @@ class Supp(ProjectionSet):
 
     def __post_init__(self):
         super().__post_init__()
+        check_indices(self.mask, "mask")
         mask = self.mask.toarray() if sp.issparse(self.mask) else np.asarray(self.mask)
         if mask.dtype.kind not in "biufc" or mask.ndim != 2 or not mask.size:
             raise ValueError(f"mask must be a matrix of booleans, got {mask.dtype} of shape {mask.shape}")

@@ -17,7 +17,7 @@ from sparsela.sketch import (
     leverage_scores,
     sketch,
 )
-from sparsela.transforms import FactorizedOperator
+from sparsela.transforms import FactorizedOperator, proj
 
 
 def matrix(kind="csr"):
@@ -95,6 +95,8 @@ DOORS = {
     "net trim": lambda A: net_trim(A, np.ones((9, 1))),
     "net": lambda A: SparseMLPRegressor((4,)).fit(A, np.arange(9.0)),
     "factors": lambda A: FactorizedOperator([A]),
+    "operand of factors": lambda A: FactorizedOperator([np.eye(9)]) @ A,
+    "support": lambda A: proj.supp(A),
 }
 
 
