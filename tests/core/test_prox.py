@@ -260,6 +260,8 @@ def test_group():
     np.testing.assert_array_equal(x, [[np.inf, 1], [np.nan, np.nan], [0, 0], [0, 0]])
     with pytest.raises(ValueError, match="groups must be 3 numbers from 0"):
         prox.group_soft_threshold(np.ones(3), 1.0, [0, 1])
+    with pytest.raises(ValueError, match=r"groups must be 3 numbers from 0, got shape \(0,\)"):
+        prox.group_soft_threshold(np.ones(3), 1.0, np.empty(0, int))
     with pytest.raises(ValueError, match="groups must be 3 numbers from 0"):
         prox.group_soft_threshold(np.ones(3), 1.0, [0, 1, -1])
     with pytest.raises(TypeError, match="groups must be integers, got dtype float64"):
