@@ -444,12 +444,12 @@ class FactorizedOperator(LinearOperator):
         return type(self)._restore, (_store.to_arrays(self._parts, self.scale, self.dtype),)
 
 
-def check_scale(scale):
+def check_scale(scale, name: str = "scale"):
     """A finite non-zero number, as a Python float or complex."""
     if not _is_scalar(scale):
-        raise TypeError(f"scale must be a number, got {type(scale).__name__}")
+        raise TypeError(f"{name} must be a number, got {type(scale).__name__}")
     if not np.isfinite(scale) or scale == 0:
-        raise ValueError(f"scale must be finite and not zero, got {scale!r}")
+        raise ValueError(f"{name} must be finite and not zero, got {scale!r}")
     return complex(scale) if np.iscomplexobj(scale) else float(scale)
 
 
