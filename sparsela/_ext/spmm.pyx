@@ -69,7 +69,8 @@ cdef void pack(const char *X, Py_ssize_t stride, char *buffer, Py_ssize_t room, 
 
 cdef int run(spmm_rows_t kernel, spmm_problem *pb, const int32_t[::1] indptr, Py_ssize_t n, Py_ssize_t width,
              size_t itemsize, int n_threads, Py_ssize_t needs_lanes) noexcept:
-    # needs_lanes: the kernel reads whole vectors of X where there are more columns than that. The kernel on every strip of columns, its rows shared among threads. -1 when memory runs out.
+    # The kernel on every strip of columns, its rows shared among threads. needs_lanes: the kernel reads whole vectors of
+    # X where there are more columns than that. -1 when memory runs out.
     cdef Py_ssize_t lanes = sl_simd_width() // itemsize
     cdef Py_ssize_t vectors = (width + lanes - 1) // lanes, strips = (vectors + 7) // 8, s, column, stop, room
     cdef int m = <int> indptr.shape[0] - 1, parts, t
