@@ -144,7 +144,10 @@ def _of_collection(A: RowBlocks, k: int, axis: int, row_indices: Any, dense_outp
 def _of_block(block: Any, where: Any, k: int, dense_output: bool, given: dict) -> Any:
     ids = ids_of(where)
     if not len(ids):
-        return np.zeros((k, block.shape[1]), block.dtype)
+        shape = k, block.shape[1]
+        if not dense_output and sp.issparse(block):
+            return sp.csr_array(shape, dtype=block.dtype)
+        return np.zeros(shape, block.dtype)
     return sketch(block, k, row_indices=ids, dense_output=dense_output, **given)
 
 
