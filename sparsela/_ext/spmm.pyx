@@ -7,7 +7,7 @@
 # its rows is read often enough, a strip is first copied to an aligned buffer (n x one strip): loads then cross no line
 # and touch few pages, measured 1.2-1.7 times as fast.
 # Cost: 2 nnz B flops. Rows are split so that threads get equal numbers of entries; each row is done by one thread, so
-# bits do not depend on their number. Called by _core.sparse_backend alone.
+# bits do not depend on their number. Called by _core.sparse_backend, nn._linear, nn._growth.
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t
