@@ -237,15 +237,13 @@ class FactorizedOperator(LinearOperator):
             return FactorizedOperator([self, x], copy=False)
         if _is_scalar(x) and x != 0:
             return FactorizedOperator([self], scale=x, copy=False)
-        check_indices(x, "x")
-        return super().dot(x.toarray() if sp.issparse(x) else x)
+        return super().dot(_dense(x))
 
     def __rmul__(self, x):
         return self.dot(x) if _is_scalar(x) else super().__rmul__(x)
 
     def __rmatmul__(self, x):
-        check_indices(x, "x")
-        return super().__rmatmul__(x.toarray() if sp.issparse(x) else x)
+        return super().__rmatmul__(_dense(x))
 
     def left(self, i: int) -> FactorizedOperator:
         """The first i factors, ``S_1 … S_i``, without the scale."""
@@ -451,6 +449,14 @@ def check_scale(scale, name: str = "scale"):
     if not np.isfinite(scale) or scale == 0:
         raise ValueError(f"{name} must be finite and not zero, got {scale!r}")
     return complex(scale) if np.iscomplexobj(scale) else float(scale)
+
+
+def _dense(x):
+    """A sparse operand, a matrix or a vector, as an ndarray; anything else as it is."""
+    if not sp.issparse(x):
+        return x
+    check_indices(x if x.ndim == 2 else x.reshape(1, -1), "x")
+    return x.toarray()
 
 
 def _is_scalar(x) -> bool:
