@@ -1,5 +1,7 @@
 """Generators and patches."""
 
+import gzip
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -57,12 +59,43 @@ def test_sparse_signal(signal):
         ({"n_nonzero_coefs": 11}, "n_nonzero_coefs"),
         ({"n_measurements": 0}, "n_measurements"),
         ({"noise": -1.0}, "noise"),
+        ({"noise": np.inf}, "noise"),
         ({"signal": "laplace"}, "signal"),
     ],
 )
 def test_bad_signal(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_sparse_signal(**{"n_features": 10, "n_measurements": 5, "n_nonzero_coefs": 2, **arguments})
+
+
+@pytest.mark.parametrize("argument", ["n_features", "n_measurements", "n_nonzero_coefs"])
+def test_sizes_are_ints(argument):
+    sizes = {"n_features": 10, "n_measurements": 5, "n_nonzero_coefs": 2, argument: 2.5}
+    with pytest.raises(TypeError, match=f"{argument} must be an int"):
+        make_sparse_signal(**sizes)
+    with pytest.raises(TypeError, match="n_patches must be an int"):
+        image_patches(np.ones((20, 30)), n_patches=2.5)
+
+
+def test_damaged_idx_is_said_to_be(tmp_path):
+    sound = gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 6, 7]))
+    for damaged in (sound[:-9], sound[:12] + b"\xff\xff" + sound[14:], sound[:-6] + bytes(6)):
+        path = tmp_path / "three.gz"
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"three.gz is not sound gzip"):
+            load_idx(path)
+
+
+def test_a_damaged_copy_of_digits_is_none(tmp_path):
+    from sparsela.datasets._mnist import _read_copy
+
+    kept = tmp_path / "kept.npz"
+    np.savez_compressed(kept, X=np.zeros((5000, 784), np.uint8), y=np.zeros(5000, int))
+    sound = kept.read_bytes()
+    assert _read_copy(kept)[0].shape == (5000, 784)
+    for damaged in (sound[: len(sound) // 2], sound[:100] + bytes(20) + sound[120:], b"torn"):
+        kept.write_bytes(damaged)
+        assert _read_copy(kept) is None
 
 
 def test_wiki_paragraphs():

@@ -13,7 +13,7 @@ import numpy as np
 from sparsela._core.elementwise import check_out, numbers
 from sparsela._core.penalties import Penalty
 from sparsela._core.projections import hard_threshold_rows, project_l1_ball
-from sparsela._core.validation import check_count, check_dtype
+from sparsela._core.validation import check_count, check_dtype, check_positive
 
 __all__ = ["Box", "L0Constraint", "L1Ball", "NonNegative"]
 
@@ -26,6 +26,11 @@ class L0Constraint(Penalty):
     ----------
     k : int
         Non-zeros allowed, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If k is below 1.
 
     Notes
     -----
@@ -47,12 +52,15 @@ class L0Constraint(Penalty):
 
     k: int
 
+    def __post_init__(self):
+        check_count(self.k, "k")
+
     def _value(self, s, alpha):
         return 0.0 if np.count_nonzero(s) <= self.k else np.inf
 
     def _prox(self, z, step, alpha, out):
         z = numbers(z)
-        return _into(out, hard_threshold_rows(z.ravel(), min(check_count(self.k, "k"), z.size)).reshape(z.shape))
+        return _into(out, hard_threshold_rows(z.ravel(), min(self.k, z.size)).reshape(z.shape))
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,11 @@ class L1Ball(Penalty):
     ----------
     tau : float
         Radius, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If tau is negative or not finite.
 
     Notes
     -----
@@ -79,6 +92,9 @@ class L1Ball(Penalty):
     """
 
     tau: float
+
+    def __post_init__(self):
+        check_positive(self.tau, "tau", allow_zero=True)
 
     is_convex = True
 

@@ -185,9 +185,8 @@ class SparseOperator(Operator):
     def __init__(self, A: sp.sparray | sp.spmatrix, name: str):
         super().__init__(A, A.shape, check_dtype(A.dtype, name))
         check_indices(A, name)
-        kept = (
-            sp.csc_array(A) if A.format == "csc" else sp.csr_array(A)
-        )  # shares the arrays where the format is the same
+        # the arrays are shared where the format is the same
+        kept = sp.csc_array(A) if A.format == "csc" else sp.csr_array(A)
         kept = kept.astype(self.dtype, copy=False)
         if not kept.has_canonical_format:
             kept = kept.copy()

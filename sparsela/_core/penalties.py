@@ -190,6 +190,11 @@ class Lq(Penalty):
     q : float
         Exponent, between 0 and 1, both excluded.
 
+    Raises
+    ------
+    ValueError
+        If q is not between 0 and 1.
+
     Notes
     -----
     Proximal operator: :func:`prox_lq`.
@@ -205,6 +210,10 @@ class Lq(Penalty):
     """
 
     q: float
+
+    def __post_init__(self):
+        if check_positive(self.q, "q") >= 1:
+            raise ValueError(f"q must be between 0 and 1, both excluded, got {self.q!r}")
 
     def _value(self, s, alpha):
         return alpha * float((s**self.q).sum())
@@ -256,6 +265,11 @@ class SCAD(Penalty):
     gamma : float, default=3.7
         Where the penalty turns flat, in units of alpha; above 2.
 
+    Raises
+    ------
+    ValueError
+        If gamma is not above 2.
+
     Notes
     -----
     ``alpha |x|`` up to alpha, ``(2 gamma alpha |x| − x² − alpha²) / (2 (gamma − 1))`` up to ``gamma alpha``,
@@ -273,6 +287,10 @@ class SCAD(Penalty):
     """
 
     gamma: float = 3.7
+
+    def __post_init__(self):
+        if check_positive(self.gamma, "gamma") <= 2:
+            raise ValueError(f"gamma must be above 2, got {self.gamma!r}")
 
     def _value(self, s, alpha):
         g = self.gamma
@@ -293,6 +311,11 @@ class MCP(Penalty):
     gamma : float, default=3.0
         Where the penalty turns flat, in units of alpha; above 1.
 
+    Raises
+    ------
+    ValueError
+        If gamma is not above 1.
+
     Notes
     -----
     ``alpha |x| − x²/(2 gamma)`` up to ``gamma alpha``, ``gamma alpha²/2`` beyond. Proximal operator: :func:`prox_mcp`,
@@ -309,6 +332,10 @@ class MCP(Penalty):
     """
 
     gamma: float = 3.0
+
+    def __post_init__(self):
+        if check_positive(self.gamma, "gamma") <= 1:
+            raise ValueError(f"gamma must be above 1, got {self.gamma!r}")
 
     def _value(self, s, alpha):
         s = np.minimum(s, self.gamma * alpha)
@@ -327,6 +354,11 @@ class LogSum(Penalty):
     eps : float
         Where the logarithm bends, positive.
 
+    Raises
+    ------
+    ValueError
+        If eps is not positive.
+
     Notes
     -----
     Proximal operator: :func:`prox_log_sum`. Reweighted ℓ1 majorises it step by step.
@@ -343,6 +375,9 @@ class LogSum(Penalty):
     """
 
     eps: float
+
+    def __post_init__(self):
+        check_positive(self.eps, "eps")
 
     def _value(self, s, alpha):
         s, eps = np.atleast_1d(s), float(self.eps)
@@ -364,6 +399,11 @@ class Firm(Penalty):
     mu : float, default=1.0
         From where on nothing is shrunk, positive.
 
+    Raises
+    ------
+    ValueError
+        If mu is not positive.
+
     Notes
     -----
     ``alpha (|x| − x²/(2 mu))`` up to mu, ``alpha mu/2`` beyond. Proximal operator: :func:`prox_firm`.
@@ -379,6 +419,9 @@ class Firm(Penalty):
     """
 
     mu: float = 1.0
+
+    def __post_init__(self):
+        check_positive(self.mu, "mu")
 
     def _value(self, s, alpha):
         s = np.minimum(s, self.mu)

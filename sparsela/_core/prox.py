@@ -320,7 +320,8 @@ def group_norms(z: np.ndarray, groups: Any = None) -> np.ndarray:
             raise TypeError(f"groups must be integers, got dtype {labels.dtype}")
         if labels.shape != z.shape[:1] or labels.min(initial=0) < 0:
             raise ValueError(
-                f"groups must be {len(z)} numbers from 0, got shape {labels.shape}, minimum {labels.min()}"
+                f"groups must be {len(z)} numbers from 0, got shape {labels.shape}"
+                + (f", minimum {labels.min()}" if labels.size else "")
             )
         n_groups = int(labels.max()) + 1 if labels.size else 0
         labels = labels.astype(np.intp)  # to which NumPy 2.0 casts no unsigned integers

@@ -7,7 +7,7 @@
 #   sketched (CountSketch to 2 k + 10 rows), and CGLS preconditioned by the triangle of the sketch runs until the gradient
 #   is 1e-6 of the first; the others as 0.
 #   A row without entries becomes zero. A row is done by one thread (the caller holds BLAS to one): the same bits always.
-# Called by lowrank._als.
+# Called by lowrank._observed.
 
 from cython.parallel cimport prange, threadid
 from libc.math cimport sqrt

@@ -2,7 +2,7 @@
 #   Codes C (n, K): CSR (indptr, indices, data) and, for each atom j, users colptr[j]:colptr[j + 1] with `rows` (which signal)
 #   and `pos` (where in data). D (K, m) atoms, R = X - C D (n, m), X (n, m): C order, one dtype, float32 or float64.
 # Sums over the users of an atom are taken in blocks of BLOCK users, added in order: the number of threads changes no bit.
-# Called by dictionary._ksvd, _mod, _online.
+# Called by dictionary._ksvd, _users, _online.
 
 from cython.parallel cimport prange
 from libc.math cimport fabs, sqrt

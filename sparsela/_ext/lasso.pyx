@@ -6,7 +6,7 @@
 #   both have length 0.
 #   Out: idx (n, k_max) int32, val (n, k_max), nnz (n,) int32, gap (n,) float64.
 # Cost: 2 n m K flops, then rounds x active x K multiply-adds a signal. Chunks do not depend on the number of threads and
-# each is done by one thread (the caller holds BLAS to one), so neither do the bits. Called by coding._lasso and dictionary.
+# each is done by one thread (the caller holds BLAS to one), so neither do the bits. Called by coding._lasso and _path.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t

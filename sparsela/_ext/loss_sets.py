@@ -3,7 +3,7 @@
 Contract: columns (M, rho + t) int64 in 0 .. p - 1, p a prime below 2³¹: column j holds what node j has in rho
 independent relations and, behind it, in one decoder of the t targets. A set of nodes may be lost iff every combination
 of its columns that vanishes in the relations vanishes in the decoder too: then relations repair the decoder. Such sets
-are closed under taking subsets, so only they are walked, depth first. Called by matmul._faults.
+are closed under taking subsets, so only they are walked, depth first. Called by matmul._faults and _relations.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ which they are read. Reading j of its n entries leaves the residual ``r_j = star
 weight in the loss is ``omega[indptr[s] + s + j]``, j = 0..n. start (B, d), D and grad_D (H, d): C order, one float
 dtype; columns low to high of them are read and written here and no others, so that strips may run side by side. grad
 (nnz,), of this strip alone, and total (high − low,) are overwritten; grad_D is added to.
-Cost: O(nnz) times the width of the strip: no sum is formed twice. Called by nn._nested.
+Cost: O(nnz) times the width of the strip: no sum is formed twice. Called by nn._nested and _autoencoder.
 """
 
 import numpy as np

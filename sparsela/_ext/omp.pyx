@@ -5,7 +5,7 @@
 #   given (n, ld): X D' padded with zeros, where a fast operator has computed it, overwritten; of length 0: one GEMM.
 #   Out: idx (n, k_max) int32, val (n, k_max), nnz (n,) int32, residuals (n,) float64 or empty.
 # Cost: 2 n m K + n K k (k + 1) flops. Chunks do not depend on the number of threads and each is done by one thread
-# (the caller holds BLAS to one), so neither do the bits. Called by coding._omp and dictionary.
+# (the caller holds BLAS to one), so neither do the bits. Called by coding._omp.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t

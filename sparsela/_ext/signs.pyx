@@ -6,7 +6,7 @@
 #   descends is seen before it is used: the answer is then 1 and out is not to be trusted, else 0.
 # A row of X with d numbers costs nnz(S) additions, a sparse one nnz / d of that. Threads share out rows of X (products
 # along rows), columns (dense X along its first axis) or rows of out (CSR along its first axis), so each number of out
-# is a sum in one order: the bits do not depend on their number. Called by sketch._signs and sketch._tensor.
+# is a sum in one order: the bits do not depend on their number. Called by sketch._signs.
 
 from cython.parallel cimport prange, threadid
 from libc.math cimport log, log1p

@@ -1,7 +1,7 @@
 """k disjoint permutation patterns of least cost: a flow on the complete bipartite graph, each edge used once at most.
 
 Successive shortest paths with potentials: k n augmentations, each a dense Dijkstra search of O(n²), so O(k n³) at worst
-and O(n²) memory. Numba: a branchy search without BLAS. Called by transforms._sets.
+and O(n²) memory. Numba: a branchy search without BLAS. Called by transforms._sets_counted.
 """
 
 import numpy as np

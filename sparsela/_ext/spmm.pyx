@@ -7,7 +7,7 @@
 # its rows is read often enough, a strip is first copied to an aligned buffer (n x one strip): loads then cross no line
 # and touch few pages, measured 1.2-1.7 times as fast.
 # Cost: 2 nnz B flops. Rows are split so that threads get equal numbers of entries; each row is done by one thread, so
-# bits do not depend on their number. Called by _core.sparse_backend alone.
+# bits do not depend on their number. Called by _core.sparse_backend, nn._linear, nn._growth.
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t
@@ -69,7 +69,8 @@ cdef void pack(const char *X, Py_ssize_t stride, char *buffer, Py_ssize_t room, 
 
 cdef int run(spmm_rows_t kernel, spmm_problem *pb, const int32_t[::1] indptr, Py_ssize_t n, Py_ssize_t width,
              size_t itemsize, int n_threads, Py_ssize_t needs_lanes) noexcept:
-    # needs_lanes: the kernel reads whole vectors of X where there are more columns than that. The kernel on every strip of columns, its rows shared among threads. -1 when memory runs out.
+    # The kernel on every strip of columns, its rows shared among threads. needs_lanes: the kernel reads whole vectors of
+    # X where there are more columns than that. -1 when memory runs out.
     cdef Py_ssize_t lanes = sl_simd_width() // itemsize
     cdef Py_ssize_t vectors = (width + lanes - 1) // lanes, strips = (vectors + 7) // 8, s, column, stop, room
     cdef int m = <int> indptr.shape[0] - 1, parts, t

@@ -1,7 +1,7 @@
 # The k entries of every row that are largest in magnitude, ties to the lowest index.
 #   A (n, K) float32 or float64, C order; 0 <= k <= K. Out: idx (n, k) int64 ascending, val (n, k) = A at idx.
 # Method and cost (O(K) a row, expected) are in topk_kernel.h. Rows are shared out among threads; each is done by one, so
-# the bits do not depend on their number. Called by _core.prox.
+# the bits do not depend on their number. Called by _core.projections and coding._threshold.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t

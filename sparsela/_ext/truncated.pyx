@@ -5,7 +5,7 @@
 # a lane and thread. Sums over samples are taken in at most N_CHUNKS chunks, which depend on n and H alone, and these are
 # added in order: the number of threads changes no bit. C, not Numba: a walk over a tree of states becomes vector code by
 # having a sample in each lane, with an exp and a log of its own (vecmath.h).
-# Called by dictionary._discrete, _spike_slab, _maximal.
+# Called by dictionary._truncation, _discrete, _spike_slab, _maximal.
 
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t

@@ -145,7 +145,7 @@ class SparseCoder(DictionaryTransformer):
     -----
     ``fit`` only checks its input, and ``transform`` needs no fit. Each signal x gets the code c of
     ``min ‖x − c D‖²`` subject to ``‖c‖₀ ≤ k``, approximately ("omp", "ormp"), or of
-    ``min ½‖x − c D‖² + alpha ‖c‖₁``, exactly ("lasso", "lasso_cd").
+    ``min ½‖x − c D‖² + alpha ‖c‖₁``, exactly ("lasso", "lasso_lars", "lasso_cd").
 
     References
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.prox import prox_l1
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
 from sparsela._core.validation import check_count, check_positive
@@ -15,6 +16,7 @@ from sparsela.coding._codes import collect
 KINDS = ("soft", "hard")
 
 
+@in_float_range
 def threshold_encode(
     X,
     dictionary,

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
+from sparsela._core.validation import check_count
+
 
 def image_patches(
     image, size: int = 8, *, n_patches: int | None = None, center: bool = True, random_state=None
@@ -32,6 +34,8 @@ def image_patches(
 
     Raises
     ------
+    TypeError
+        If `n_patches` is not an int.
     ValueError
         If the image is not a finite matrix of at least `size` pixels a side, or has fewer than `n_patches` patches.
 
@@ -51,12 +55,9 @@ def image_patches(
     if n_patches is None:
         patches = windows.reshape(total, size * size)  # a copy: windows overlap
     else:
-        if not 1 <= n_patches <= total:
-            raise ValueError(f"n_patches must be between 1 and the {total} patches of the image, got {n_patches!r}")
-        if isinstance(random_state, np.random.Generator):
-            chosen = random_state.choice(total, n_patches, replace=False)
-        else:
-            chosen = check_random_state(random_state).choice(total, n_patches, replace=False)
+        n_patches = check_count(n_patches, "n_patches", high=total)
+        rng = random_state if isinstance(random_state, np.random.Generator) else check_random_state(random_state)
+        chosen = rng.choice(total, n_patches, replace=False)
         rows, columns = np.divmod(chosen, windows.shape[1])
         patches = windows[rows, columns].reshape(n_patches, size * size)
     if center:

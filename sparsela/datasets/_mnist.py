@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,9 +61,9 @@ def load_mnist_5000() -> tuple[np.ndarray, np.ndarray]:
 
 def _read_copy(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     try:
-        with np.load(path) as kept:
+        with open(path, "rb") as file, np.load(file) as kept:  # closed too where it is no archive
             X, y = kept["X"], kept["y"]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     return (X, y) if X.shape == (5000, 784) and y.shape == (5000,) else None
 
@@ -94,7 +96,7 @@ def load_idx(path) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the file is not IDX, or is shorter or longer than its header says.
+        If the file is not IDX, is damaged, or is shorter or longer than its header says.
     OSError
         If it cannot be read.
 
@@ -120,7 +122,10 @@ def load_idx(path) -> np.ndarray:
     """
     raw = Path(path).read_bytes()
     if raw[:2] == b"\x1f\x8b":
-        raw = gzip.decompress(raw)
+        try:
+            raw = gzip.decompress(raw)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path} is not sound gzip: {error}") from None
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES or len(raw) < 4 + 4 * raw[3]:
         raise ValueError(f"{path} is not in IDX format: it begins with the bytes {raw[:4].hex(' ')}")
     dtype, shape = np.dtype(_IDX_TYPES[raw[2]]), struct.unpack_from(f">{raw[3]}I", raw, 4)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sparsela._core.validation import check_count, check_positive
+
 SIGNALS = ("gaussian", "sign", "uniform")
 
 
@@ -45,8 +47,11 @@ def make_sparse_signal(
 
     Raises
     ------
+    TypeError
+        If a size is not an int or `noise` not a number.
     ValueError
-        If a size is below 1, `n_nonzero_coefs` is above n_features, `noise` is negative or `signal` is unknown.
+        If a size is below 1, `n_nonzero_coefs` is above n_features, `noise` is negative or not finite, or `signal` is
+        unknown.
 
     Examples
     --------
@@ -55,15 +60,12 @@ def make_sparse_signal(
     >>> A.shape, y.shape, int((x != 0).sum())
     ((100, 200), (100,), 3)
     """
-    for name, value in (("n_features", n_features), ("n_measurements", n_measurements)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value!r}")
-    if not 1 <= n_nonzero_coefs <= n_features:
-        raise ValueError(f"n_nonzero_coefs must be between 1 and n_features = {n_features}, got {n_nonzero_coefs!r}")
+    check_count(n_features, "n_features")
+    check_count(n_measurements, "n_measurements")
+    check_count(n_nonzero_coefs, "n_nonzero_coefs", high=n_features)
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {SIGNALS}, got {signal!r}")
-    if not noise >= 0:
-        raise ValueError(f"noise must be at least 0, got {noise!r}")
+    check_positive(noise, "noise", allow_zero=True)
     rng = random_state if isinstance(random_state, np.random.Generator) else check_random_state(random_state)
     A = rng.normal(size=(n_measurements, n_features)) / np.sqrt(n_measurements)
     x = np.zeros(n_features)

@@ -101,16 +101,16 @@ def stands_still(course: list[float], stop_tol: float) -> bool:
     return stop_tol > 0 and len(course) > 3 and course[-4] - course[-1] < stop_tol * course[-4]
 
 
-def clean(fit: Fit, rule: Cleaning) -> int:
-    """Replace atoms that are unused, hardly used or doubles by the worst-represented signals; returns how many."""
+def clean(fit: Fit, rule: Cleaning) -> None:
+    """Replace atoms that are unused, hardly used or doubles by the worst-represented signals, in place."""
     if rule.replace_unused == "none":
-        return 0
+        return
     useless = (fit.unused != 0) | (fit.users.counts() < rule.min_usage) | doubles(fit.D, rule.max_coherence)
     useless = np.flatnonzero(useless)
     energy = np.einsum("ij,ij->i", fit.R, fit.R)
     n = min(useless.size, energy.size)
     if n == 0:
-        return 0
+        return
     worst = np.argpartition(energy, energy.size - n)[energy.size - n :]
     worst = worst[np.lexsort((worst, -energy[worst]))]
     norms = row_norms(fit.X[worst])
@@ -121,7 +121,6 @@ def clean(fit: Fit, rule: Cleaning) -> int:
         fit.R[rows] += fit.codes.data[pos, None] * fit.D[j]
         fit.codes.data[pos] = 0
         fit.D[j] = fit.X[i] / norm
-    return n
 
 
 def doubles(D: np.ndarray, max_coherence: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.progress import check_verbose
 from sparsela._core.random import random_stream
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
@@ -42,6 +43,8 @@ class DictionaryLearner(DictionaryTransformer):
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         if not X.any():
             raise ValueError("X is zero; there is nothing to learn from")
+        if not np.isfinite(np.einsum("ij,ij->", X, X)):
+            raise FloatingPointError("the sum of the squares of X is no number: scale X")
         self._n_components = X.shape[1] if self.n_components is None else self.n_components
         return X
 
@@ -51,6 +54,7 @@ class DictionaryLearner(DictionaryTransformer):
         self.components_ = D * signs[:, None]
         return signs
 
+    @in_float_range
     def score(self, X, y=None) -> float:
         """Minus the mean objective of X under the atoms: larger is better.
 
@@ -68,7 +72,10 @@ class DictionaryLearner(DictionaryTransformer):
         """
         check_is_fitted(self)
         X = self._validate(X)
-        return -float(np.mean(self._objective(X, self.components_.astype(X.dtype, copy=False)), dtype=np.float64))
+        mean = float(np.mean(self._objective(X, self.components_.astype(X.dtype, copy=False)), dtype=np.float64))
+        if not np.isfinite(mean):
+            raise FloatingPointError("the objective of X is no number: scale X")
+        return -mean
 
     @abstractmethod
     def _objective(self, X: np.ndarray, D: np.ndarray) -> np.ndarray:
@@ -90,6 +97,7 @@ class AlternatingLearner(DictionaryLearner):
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @in_float_range
     def fit(self, X, y=None):
         """Learn the atoms from signals.
 

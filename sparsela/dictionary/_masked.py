@@ -21,9 +21,6 @@ from sparsela.dictionary._learner import DictionaryLearner
 from sparsela.dictionary._start import initial_atoms
 
 DEFAULT_NONZEROS = 5
-OUT_OF_SIGHT = (
-    1e-6  # an atom whose visible part is shorter codes nothing: its coefficient would be noise times a million
-)
 
 
 class MaskedDictionaryLearning(DictionaryLearner):

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from sparsela._core.random import normal_hash
 from sparsela._core.threads import effective_n_jobs, one_blas_thread
-from sparsela.sketch._inputs import SERIAL, check_csr
+from sparsela._core.validation import check_indices
+from sparsela.sketch._inputs import SERIAL
 from sparsela.sketch._signs import Bernoulli
 
 KEPT = 1 << 28  # bytes of S that are kept for the feature axis
@@ -69,8 +70,7 @@ class DenseSketch:
         if not add:
             out[...] = 0
         d, k = self.n_features, self.n_components
-        if sp.issparse(X):
-            check_csr(X)
+        check_indices(X, "X")
         if sp.issparse(X) and d * k * X.dtype.itemsize > KEPT:
             X = X.tocsc()
         for columns, St in self._panels(X.dtype):
@@ -83,8 +83,7 @@ class DenseSketch:
 
     def axis0(self, X, ids: np.ndarray, out: np.ndarray) -> None:
         """out += S[:, ids] X, for real X."""
-        if sp.issparse(X):
-            check_csr(X)
+        check_indices(X, "X")
         for first in range(0, len(ids), PANEL):
             rows = slice(first, first + PANEL)
             St = self.drawn.columns(ids[rows], X.dtype)

@@ -11,7 +11,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import DataDimensionalityWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsela._core.random import seed_from
 from sparsela._core.validation import check_count, check_indices
@@ -187,7 +187,7 @@ class _Invertible:
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_components)
+        X : {ndarray, sparse array} of shape (n_samples, n_components)
             Sketches.
 
         Returns
@@ -198,8 +198,11 @@ class _Invertible:
         from scipy.linalg import pinv
 
         check_is_fitted(self)
-        S = self.operator_.toarray()
-        return np.asarray(X) @ pinv(S).T
+        check_indices(X, "X")
+        X = check_array(X, input_name="X", **INPUT)
+        if X.shape[1] != self.n_components_:
+            raise ValueError(f"X must have {self.n_components_} columns, as a sketch has, got {X.shape[1]}")
+        return X @ pinv(self.operator_.toarray()).T
 
 
 @documented

@@ -14,8 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.random import sign_hash, subset_hash, uniform_hash
+from sparsela._core.validation import check_indices
 from sparsela._ext import srht as kernel
-from sparsela.sketch._inputs import check_csr, csr_parts, refuse, row_blocks, threads
+from sparsela.sketch._inputs import csr_parts, refuse, row_blocks, threads
 from sparsela.transforms import fwht, next_pow2
 
 ROW = 1 << 32  # counters of a row of P
@@ -89,7 +90,7 @@ class HadamardSketch:
     def axis0(self, X, ids: np.ndarray | None, out: np.ndarray) -> None:
         """out += S X, for real X; ids are 0 ... n_features - 1 and not looked at."""
         if sp.issparse(X):
-            check_csr(X)
+            check_indices(X, "X")
             part = np.zeros(out.shape[::-1], out.dtype)
             self.rows(X.tocsc().T, part)
             out += part.T

@@ -18,7 +18,8 @@ SERIAL = 1 << 16  # numbers below which a second thread costs more than it saves
 def check_data(X: Any, name: str = "X", *, finite: bool = True) -> np.ndarray | sp.csr_array:
     """`X` as a finite matrix under the dtype rule: an ndarray of any strides, or CSR (not necessarily canonical).
 
-    `finite` False leaves the values of an ndarray to the caller.
+    `finite` False leaves the values of an ndarray to the caller. The indices of CSR are always left to the caller: our
+    kernels look at them while they read; `check_indices` goes before what SciPy does with them.
     """
     if np.ma.isMaskedArray(X):
         raise TypeError(f"{name} must be a plain or a sparse array, got a masked array")
@@ -26,7 +27,7 @@ def check_data(X: Any, name: str = "X", *, finite: bool = True) -> np.ndarray | 
         if X.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got shape {X.shape}")
         dtype = check_dtype(X.dtype, name)
-        if X.format != "csr":  # of CSR the kernels see to it while they read
+        if X.format != "csr":  # tocsr follows them
             check_indices(X, name)
             X = X.tocsr()
         X = X if X.dtype == dtype else X.astype(dtype)
@@ -79,13 +80,6 @@ def csr_parts(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if len(X.indptr) != X.shape[0] + 1 or X.indptr[0] != 0 or len(X.indices) != len(X.data):
         raise ValueError("X is no valid CSR matrix: the lengths of data, indices and indptr do not fit")
     return (np.ascontiguousarray(X.indptr, kind), np.ascontiguousarray(X.indices, kind), np.ascontiguousarray(X.data))
-
-
-def check_csr(X: Any) -> None:
-    """ValueError where SciPy would read beyond the arrays of a CSR matrix; our own kernels look while they read."""
-    indptr, indices, _ = csr_parts(X)
-    bounded = not indices.size or (indices.min() >= 0 and indices.max() < X.shape[1])
-    refuse(not bounded or indptr[-1] > indices.size or bool((np.diff(indptr) < 0).any()))
 
 
 def refuse(fault: int) -> None:

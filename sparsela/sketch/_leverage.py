@@ -10,8 +10,8 @@ from scipy.linalg import cholesky, lapack, qr, solve_triangular, svd
 
 from sparsela._core.operators import as_operator
 from sparsela._core.random import normal_hash, seed_from, uniform_hash
-from sparsela._core.validation import check_count, check_positive, check_vector
-from sparsela.sketch._inputs import check_csr, check_data
+from sparsela._core.validation import check_count, check_indices, check_positive, check_vector
+from sparsela.sketch._inputs import check_data
 from sparsela.sketch._passes import Pass
 from sparsela.sketch._preconditioner import Basis, Triangular, factor, sketch_rows
 
@@ -84,7 +84,7 @@ def leverage_scores(
         if method == "exact":
             raise ValueError("n_projections go with method='sketched', got method='exact'")
     if sp.issparse(A):
-        check_csr(A)
+        check_indices(A, "A")
     elif method == "exact":
         return _squared_rows(_basis(A, rcond))
     seed = seed_from(random_state)

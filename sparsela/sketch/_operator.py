@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from sparsela._core.random import seed_from
 from sparsela._core.sparse_backend import aligned_empty
-from sparsela._core.validation import check_count, check_finite
+from sparsela._core.validation import check_count, check_finite, check_indices, check_real_dtype
 from sparsela.sketch._dense import DenseSigns, DenseSketch, Gaussian
 from sparsela.sketch._dimensions import KINDS, check_density, fast_jl_density
 from sparsela.sketch._hadamard import HadamardSketch, SampledRows, SparseRows
@@ -129,6 +129,7 @@ def row_sketch(drawn: Any, X: Any, ids: np.ndarray, out: np.ndarray) -> None:
     if X.dtype == out.dtype or ids is None:
         product(drawn, X.astype(out.dtype, copy=False), 0, ids, out)
         return
+    check_indices(X, "X")  # SciPy takes the rows
     step = 1 << 14
     for first in range(0, len(ids), step):
         rows = slice(first, first + step)
@@ -211,14 +212,13 @@ class SketchOperator(LinearOperator):
     """
 
     def __init__(self, kind, n_components, n_features, *, random_state=None, dtype=np.float64, **params):
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+        dtype = check_real_dtype(dtype)
         n_features = check_count(n_features, "n_features", high=2**31 - 1)
         self.seed = seed_from(random_state)
         self._drawn = draw(kind, n_components, n_features, self.seed, **params)
         self.kind, self.params = kind, params
         self.n_components, self.n_features = int(n_components), n_features
-        super().__init__(np.dtype(dtype), (self.n_components, n_features))
+        super().__init__(dtype, (self.n_components, n_features))
 
     def apply(self, X, axis=-1, out=None, accumulate=False):
         """Sketch the features of X, ``X Sᵀ``, or its rows, ``S X``.
@@ -302,6 +302,7 @@ class SketchOperator(LinearOperator):
         if Y.shape[axis] != self.n_components:
             raise ValueError(f"Y must have {self.n_components} entries along axis {axis}, got shape {Y.shape}")
         if sp.issparse(Y):
+            check_indices(Y, "Y")
             Y = Y.toarray()  # as large as the dense sketch that it stands for
         return self._drawn.adjoint(Y) if axis == -1 else np.ascontiguousarray(self._drawn.adjoint(Y.T).T)
 

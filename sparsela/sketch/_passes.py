@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from sparsela._core.operators import DenseOperator, Operator, SparseOperator
 from sparsela._ext import lsqr as kernel
-from sparsela.sketch._inputs import check_csr, csr_parts, threads
+from sparsela.sketch._inputs import csr_parts, threads
 
 PARTS = 16  # runs of rows that are summed apart, whatever the number of threads
 
@@ -32,7 +32,6 @@ class Pass:
         if not self.explicit or A.dtype.kind == "c":
             return
         if isinstance(A, SparseOperator):
-            check_csr(self.matrix())
             self._csr = csr_parts(self.matrix())
         else:
             self._dense = _read_in_place(self.matrix())

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from, uniform_hash
 from sparsela._core.results import Result
-from sparsela._core.validation import check_count, check_vector
-from sparsela.sketch._inputs import check_csr, check_data, check_ids
+from sparsela._core.validation import check_count, check_indices, check_vector
+from sparsela.sketch._inputs import check_data, check_ids
 from sparsela.sketch._leverage import leverage_scores
 
 METHODS = ("priority", "threshold")
@@ -153,7 +153,7 @@ def coordinated_sample(A, size, *, method="priority", weighting="l2", random_sta
     if A.shape[1] == 0:
         raise ValueError(f"A must have at least one column, got shape {A.shape}")
     if sp.issparse(A):
-        check_csr(A)
+        check_indices(A, "A")
         A = A if A.has_canonical_format else _canonical(A)
     ids = np.arange(A.shape[0]) if row_ids is None else check_ids(row_ids, A.shape[0], "row_ids")
     if row_ids is not None and len(np.unique(ids)) < len(ids):

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from sparsela._core.random import seed_from
 from sparsela._core.row_blocks import RowBlocks, ids_of, in_tree, is_collection
-from sparsela._core.validation import check_finite
+from sparsela._core.validation import check_finite, check_indices
 from sparsela.sketch._inputs import check_data, check_ids
 from sparsela.sketch._operator import WHOLE, SketchOperator, check_axis, draw, finite_result, row_sketch, sums_dtype
 
@@ -95,6 +95,7 @@ def sketch(
     if row_indices is None:
         S = SketchOperator(kind, n_components, A.shape[axis], random_state=random_state, **params)
         if not dense_output and S._drawn.sparse and sp.issparse(A):
+            check_indices(A, "A")
             S_ = S.columns(0, A.shape[axis]).tocsr().astype(A.dtype)
             return (S_ @ A).tocsr() if axis == 0 else (A @ S_.T).tocsr()
         if S._drawn.blind and isinstance(A, np.ndarray):
@@ -107,6 +108,7 @@ def sketch(
     ids = check_ids(row_indices, A.shape[0])
     drawn = draw(kind, n_components, None, seed_from(random_state), **params)
     if not dense_output and drawn.sparse and sp.issparse(A):
+        check_indices(A, "A")
         return (drawn.columns(ids, A.dtype).tocsr() @ A).tocsr()
     out = np.zeros((drawn.n_components, A.shape[1]), sums_dtype(A.dtype, len(ids)))
     row_sketch(drawn, A, ids, out)
@@ -142,10 +144,14 @@ def _of_collection(A: RowBlocks, k: int, axis: int, row_indices: Any, dense_outp
 def _of_block(block: Any, where: Any, k: int, dense_output: bool, given: dict) -> Any:
     ids = ids_of(where)
     if not len(ids):
-        return np.zeros((k, block.shape[1]), block.dtype)
+        shape = k, block.shape[1]
+        if not dense_output and sp.issparse(block):
+            return sp.csr_array(shape, dtype=block.dtype)
+        return np.zeros(shape, block.dtype)
     return sketch(block, k, row_indices=ids, dense_output=dense_output, **given)
 
 
 def _columns_times(S: SketchOperator, start: int, stop: int, block: Any) -> np.ndarray:
     block = check_data(block, "A")
+    check_indices(block, "A")
     return (S.columns(start, stop) @ block).astype(block.dtype, copy=False)

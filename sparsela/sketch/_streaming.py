@@ -158,6 +158,8 @@ class StreamingSketch(BaseEstimator):
         row = check_data(np.asarray(row)[None] if np.ndim(row) == 1 else row, "row")
         if row.shape != (1, self.n_features_in_):
             raise ValueError(f"row must have shape ({self.n_features_in_},), got {row.shape[1:]}")
+        if row.dtype.kind == "c" and self._dtype.kind != "c":
+            raise TypeError(f"row must be real, as the first part was, got dtype {row.dtype}")
         if self._sum_y is not None:
             raise ValueError("a sketch with targets takes rows by partial_fit(X, y, row_indices), not by update")
         self._add(row, None, np.array([i]))

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparsela._core.random import bucket_hash, seed_from, sign_hash
 from sparsela._core.threads import effective_n_jobs
 from sparsela._core.validation import check_count, check_indices
-from sparsela.sketch._inputs import check_csr, check_data
+from sparsela.sketch._inputs import check_data
 from sparsela.sketch._signs import Blocks, SignSketch
 from sparsela.transforms import fwht, next_pow2
 
@@ -139,7 +139,6 @@ class TensorSketch(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         if issparse(X):
             X = X.tocsr()
-            check_csr(X)
         constants = self._constants(X.dtype)
         out = np.empty((X.shape[0], self.n_components_), X.dtype)
         step = max(BLOCK, BLOCK * effective_n_jobs())
@@ -298,6 +297,7 @@ def _sampled(factors: list, k: int, axis: int, seed: int) -> list:
     """k rows (columns) of H̄ D_r A_r, drawn with replacement: signs from stream 2r, rows from stream 2r + 1."""
     parts = []
     for r, A in enumerate(factors):
+        check_indices(A, f"factors[{r}]")
         length = A.shape[axis]
         D = next_pow2(length)
         signs = sign_hash(np.arange(length), seed=seed, stream=2 * r).astype(A.dtype)

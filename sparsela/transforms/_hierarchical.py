@@ -54,8 +54,9 @@ def hierarchical_factorization(
         Constraints by name where none are given. "hadamard" (default for a square matrix whose order is a power of
         two): ``splincol(2)``, residuals ``splincol(n / 2^ℓ)``. "rect" (default otherwise): the factor on the long side
         with k non-zeros a column, the others with s m in all, residuals with ``⌈P m² ρ^ℓ⌉``, m the short side;
-        ``("rect", k, s)`` or ``("rect", k, s, rho, P)`` sets them, by default ``k = max(2, m // 8)``, ``s = 4``,
-        ``ρ = 0.8``, ``P = 1.4``. "dft": the butterflies of the fast Fourier transform and the bit reversal.
+        ``("rect", k, s)`` or ``("rect", k, s, rho, P)`` sets them, by default ``k = max(2, m // 8)``,
+        ``s = min(4, m)``, ``ρ = 0.8``, ``P = 1.4``. "dft": the butterflies of the fast Fourier transform and the bit
+        reversal.
     n_factors : int, optional
         J of the preset "rect": 4 by default (2 below order 8).
     side : {"right", "left"}, default="right"
@@ -260,12 +261,12 @@ def _bit_reversal(n: int) -> np.ndarray:
     return np.eye(n)[index]
 
 
-def _rect(m: int, n: int, n_factors, k=None, s=4, rho=0.8, P=1.4) -> tuple[list, list, str]:
+def _rect(m: int, n: int, n_factors, k=None, s=None, rho=0.8, P=1.4) -> tuple[list, list, str]:
     short, wide = min(m, n), n >= m
     J = check_count(n_factors, "n_factors", low=2) if n_factors is not None else (4 if short >= 8 else 2)
     k = max(2, short // 8) if k is None else check_count(k, "k of the preset", high=short)
     k = min(k, short)
-    s = check_count(s, "s of the preset", high=short)
+    s = min(4, short) if s is None else check_count(s, "s of the preset", high=short)
     rho, P = check_positive(rho, "rho of the preset"), check_positive(P, "P of the preset")
     outer = proj.spcol(k) if wide else proj.splin(k)
     sets = [outer, *(proj.sp(min(s * short, short**2)) for _ in range(J - 2))]

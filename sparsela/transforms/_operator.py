@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
-from sparsela._core.validation import check_count, check_dtype, check_positive
+from sparsela._core.validation import check_count, check_dtype, check_indices, check_positive
 from sparsela.transforms import _collapse, _norms, _prune, _store
 from sparsela.transforms._chain import Plan
 from sparsela.transforms._factors import Diagonal
@@ -237,13 +237,13 @@ class FactorizedOperator(LinearOperator):
             return FactorizedOperator([self, x], copy=False)
         if _is_scalar(x) and x != 0:
             return FactorizedOperator([self], scale=x, copy=False)
-        return super().dot(x.toarray() if sp.issparse(x) else x)
+        return super().dot(_dense(x))
 
     def __rmul__(self, x):
         return self.dot(x) if _is_scalar(x) else super().__rmul__(x)
 
     def __rmatmul__(self, x):
-        return super().__rmatmul__(x.toarray() if sp.issparse(x) else x)
+        return super().__rmatmul__(_dense(x))
 
     def left(self, i: int) -> FactorizedOperator:
         """The first i factors, ``S_1 … S_i``, without the scale."""
@@ -442,13 +442,21 @@ class FactorizedOperator(LinearOperator):
         return type(self)._restore, (_store.to_arrays(self._parts, self.scale, self.dtype),)
 
 
-def check_scale(scale):
+def check_scale(scale, name: str = "scale"):
     """A finite non-zero number, as a Python float or complex."""
     if not _is_scalar(scale):
-        raise TypeError(f"scale must be a number, got {type(scale).__name__}")
+        raise TypeError(f"{name} must be a number, got {type(scale).__name__}")
     if not np.isfinite(scale) or scale == 0:
-        raise ValueError(f"scale must be finite and not zero, got {scale!r}")
+        raise ValueError(f"{name} must be finite and not zero, got {scale!r}")
     return complex(scale) if np.iscomplexobj(scale) else float(scale)
+
+
+def _dense(x):
+    """A sparse operand, a matrix or a vector, as an ndarray; anything else as it is."""
+    if not sp.issparse(x):
+        return x
+    check_indices(x if x.ndim == 2 else x.reshape(1, -1), "x")
+    return x.toarray()
 
 
 def _is_scalar(x) -> bool:

@@ -19,7 +19,7 @@ from sparsela._core.validation import check_count, check_matrix, check_positive
 from sparsela.transforms import _sets
 from sparsela.transforms import _sets_counted as counted
 from sparsela.transforms._matrices import Factor, as_factor
-from sparsela.transforms._operator import FactorizedOperator
+from sparsela.transforms._operator import FactorizedOperator, check_scale
 from sparsela.transforms._result import FactorizationResult, supports_of
 from sparsela.transforms._sweep import Rule, Sweeper, pack
 
@@ -63,7 +63,7 @@ def palm4msa(
     init : sequence of {ndarray, sparse array}, optional
         Factors to start from; by default the one that is updated first is zero and the others are identities.
     init_scale : float, default=1.0
-        The scale to start from.
+        The scale to start from, of either sign and not zero.
     order : {"right-to-left", "left-to-right"}, default="right-to-left"
         In which factors are updated.
     max_iter : int, default=100
@@ -136,7 +136,9 @@ def palm4msa(
     """
     A = check_target(A)
     sets = check_sets(constraints, "constraints")
-    init_scale = _nonzero(init_scale)
+    init_scale = check_scale(init_scale, "init_scale")
+    if isinstance(init_scale, complex):
+        raise TypeError(f"init_scale must be real, got {init_scale!r}")
     options = check_options(order, tol, target_error, refit, step_margin, norm_tol, norm_max_iter, random_state)
     max_iter = check_count(max_iter, "max_iter")
     parts = start(A.shape, sets, init, order, A.dtype)
@@ -335,8 +337,3 @@ def check_options(order, tol, target_error, refit, step_margin, norm_tol, norm_m
         check_count(norm_max_iter, "norm_max_iter"),
         rng,
     )
-
-
-def _nonzero(scale) -> float:
-    scale = check_positive(abs(scale), "init_scale") * (1 if scale > 0 else -1)
-    return float(scale)

@@ -67,7 +67,8 @@ def pixelfly_regression(
     TypeError
         If X or Y is sparse, complex or not numeric.
     ValueError
-        If there is NaN or infinity, shapes do not fit, the mask is empty, or a number is out of range.
+        If there is NaN or infinity, X is zero without a ridge, shapes do not fit, the mask is empty, or a number is out
+        of range.
 
     Warns
     -----
@@ -108,6 +109,8 @@ def pixelfly_regression(
     mask, dense_mask = _check_mask(mask, (X.shape[1], Y.shape[1]))
     rank = check_count(rank, "rank", high=min(X.shape[1], Y.shape[1]))
     alpha = check_positive(alpha, "alpha", allow_zero=True)
+    if alpha == 0 and not X.any():
+        raise ValueError("X must not be zero where alpha is 0: every W fits as well")
     max_iter, tol = check_count(max_iter, "max_iter"), check_positive(tol, "tol", allow_zero=True)
     dtype = np.result_type(X, Y)
     X, Y = X.astype(dtype, copy=False), Y.astype(dtype, copy=False)

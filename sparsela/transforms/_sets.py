@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsela._core.float_range import in_float_range
-from sparsela._core.validation import check_indices, check_matrix
+from sparsela._core.validation import check_indices, check_matrix, check_positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +110,7 @@ class Supp(ProjectionSet):
 
     def __post_init__(self):
         super().__post_init__()
+        check_indices(self.mask, "mask")
         mask = self.mask.toarray() if sp.issparse(self.mask) else np.asarray(self.mask)
         if mask.dtype.kind not in "biufc" or mask.ndim != 2 or not mask.size:
             raise ValueError(f"mask must be a matrix of booleans, got {mask.dtype} of shape {mask.shape}")
@@ -187,8 +188,7 @@ class NormCol(ProjectionSet):
 
     def __post_init__(self):
         super().__post_init__()
-        if not np.isreal(self.s) or not 0 < self.s < np.inf:
-            raise ValueError(f"s must be a positive number, got {self.s!r}")
+        object.__setattr__(self, "s", check_positive(self.s, "s"))
 
     def _rescale(self, M):
         norms = np.linalg.norm(M, axis=0)

@@ -346,7 +346,7 @@ def normcol(s: float = 1.0, normalize: bool = True, nonneg: bool = False) -> Pro
     array([[3., 5.],
            [4., 0.]])
     """
-    return _sets.NormCol(normalize=normalize, nonneg=nonneg, s=float(s))
+    return _sets.NormCol(normalize=normalize, nonneg=nonneg, s=s)
 
 
 def normlin(s: float = 1.0, normalize: bool = True, nonneg: bool = False) -> ProjectionSet:
@@ -371,7 +371,7 @@ def normlin(s: float = 1.0, normalize: bool = True, nonneg: bool = False) -> Pro
     >>> proj.normlin(5.0, normalize=False)([[0.6, 0.8]])
     array([[3., 4.]])
     """
-    return _sets.NormLin(normalize=normalize, nonneg=nonneg, s=float(s))
+    return _sets.NormLin(normalize=normalize, nonneg=nonneg, s=s)
 
 
 def const(C, normalize: bool = False, nonneg: bool = False) -> ProjectionSet:

@@ -125,6 +125,12 @@ def test_coder_splits_signs_and_rebuilds(digits):
         coder.inverse_transform(np.zeros((2, 40)))
 
 
+@pytest.mark.parametrize("how", [{"alpha": 1.0}, {"n_nonzero_coefs": 1}])
+def test_correlations_past_the_floats_are_refused(how):
+    with pytest.raises(ValueError, match="^X must be between"):
+        threshold_encode(np.array([[1e200, 1.0]]), np.array([[1e200, 1.0]]), **how)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_thresholds_are_two_lines_of_numpy(patches, atoms, dtype):
     X, D = patches[:700].astype(dtype), atoms.astype(dtype)

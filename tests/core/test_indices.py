@@ -8,8 +8,16 @@ from sparsela._core.validation import check_indices
 from sparsela.lowrank import UpdatableTruncatedSVD, complete, generalized_nystrom
 from sparsela.nn import SparseMLPRegressor, net_trim
 from sparsela.recovery import SparseRegressor, fista, omp
-from sparsela.sketch import CountSketch, SketchedLinearRegression, sketch
-from sparsela.transforms import FactorizedOperator
+from sparsela.sketch import (
+    CountSketch,
+    SketchedLinearRegression,
+    SketchOperator,
+    coordinated_sample,
+    kronecker_sketch,
+    leverage_scores,
+    sketch,
+)
+from sparsela.transforms import FactorizedOperator, proj
 
 
 def matrix(kind="csr"):
@@ -69,6 +77,16 @@ DOORS = {
     "fista": lambda A: fista(A, np.ones(9), 0.1),
     "regressor": lambda A: SparseRegressor(n_nonzero_coefs=2).fit(A, np.ones(9)),
     "sketch": lambda A: sketch(A, 9),
+    "sparse sketch": lambda A: sketch(A, 9, dense_output=False),
+    "sparse sketch of features": lambda A: sketch(A, 9, axis=1, dense_output=False),
+    "sparse sketch of rows with ids": lambda A: sketch(A, 9, row_indices=np.arange(9), dense_output=False),
+    "gaussian sketch": lambda A: sketch(A, 9, kind="gaussian"),
+    "srht": lambda A: sketch(A, 9, kind="srht"),
+    "adjoint sketch": lambda A: SketchOperator("countsketch", 9, 12).adjoint(A),
+    "kronecker sketch": lambda A: kronecker_sketch([A, A], 9),
+    "sampled kronecker sketch": lambda A: kronecker_sketch([A, A], 9, method="kfjlt"),
+    "leverage": lambda A: leverage_scores(A),
+    "sample": lambda A: coordinated_sample(A, 4),
     "countsketch": lambda A: CountSketch(4).fit(matrix()).transform(A),
     "sketched regression": lambda A: SketchedLinearRegression().fit(A, np.ones(9)),
     "updatable": lambda A: UpdatableTruncatedSVD(2).fit(A),
@@ -77,6 +95,8 @@ DOORS = {
     "net trim": lambda A: net_trim(A, np.ones((9, 1))),
     "net": lambda A: SparseMLPRegressor((4,)).fit(A, np.arange(9.0)),
     "factors": lambda A: FactorizedOperator([A]),
+    "operand of factors": lambda A: FactorizedOperator([np.eye(9)]) @ A,
+    "support": lambda A: proj.supp(A),
 }
 
 

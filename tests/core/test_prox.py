@@ -260,6 +260,8 @@ def test_group():
     np.testing.assert_array_equal(x, [[np.inf, 1], [np.nan, np.nan], [0, 0], [0, 0]])
     with pytest.raises(ValueError, match="groups must be 3 numbers from 0"):
         prox.group_soft_threshold(np.ones(3), 1.0, [0, 1])
+    with pytest.raises(ValueError, match=r"groups must be 3 numbers from 0, got shape \(0,\)"):
+        prox.group_soft_threshold(np.ones(3), 1.0, np.empty(0, int))
     with pytest.raises(ValueError, match="groups must be 3 numbers from 0"):
         prox.group_soft_threshold(np.ones(3), 1.0, [0, 1, -1])
     with pytest.raises(TypeError, match="groups must be integers, got dtype float64"):
@@ -344,6 +346,14 @@ def test_convexity_is_told():
         ),
         (lambda: prox.prox_cel0([1.0], 1, 0, 1.0), ValueError, "step must be finite and positive, got 0"),
         (lambda: prox.prox_cel0([1.0], 1, 1, -1.0), ValueError, "column_norms must be finite and non-negative, got -1"),
+        (lambda: Lq(1.0), ValueError, "q must be between 0 and 1, both excluded, got 1.0"),
+        (lambda: SCAD(2.0), ValueError, "gamma must be above 2, got 2.0"),
+        (lambda: MCP(-1.0), ValueError, "gamma must be finite and positive, got -1.0"),
+        (lambda: MCP(1.0), ValueError, "gamma must be above 1, got 1.0"),
+        (lambda: LogSum(0.0), ValueError, "eps must be finite and positive, got 0.0"),
+        (lambda: Firm(0.0), ValueError, "mu must be finite and positive, got 0.0"),
+        (lambda: L0Constraint(0), ValueError, "k must be at least 1, got 0"),
+        (lambda: L1Ball(-1.0), ValueError, "tau must be finite and non-negative, got -1.0"),
         (lambda: L1().prox([1.0], step=0), ValueError, "step must be finite and positive, got 0"),
         (lambda: L1().value([1.0], alpha=-1), ValueError, "alpha must be finite and non-negative, got -1"),
     ],

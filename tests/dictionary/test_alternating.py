@@ -258,6 +258,17 @@ def test_bad_parameters(patches, learner, options, message):
 
 
 @pytest.mark.parametrize("learner", [KSVD, MOD])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e200), (np.float32, 1e30)])
+def test_signals_whose_squares_leave_the_floats_are_refused(learner, dtype, size):
+    X = np.random.default_rng(0).normal(size=(40, 5))
+    with pytest.raises(ValueError, match="^X must be between"):
+        learner(4, max_iter=3, random_state=0).fit((size * X).astype(dtype))
+    model = learner(4, max_iter=3, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="^X must be between"):
+        model.score(1e200 * X)
+
+
+@pytest.mark.parametrize("learner", [KSVD, MOD])
 def test_bad_data(learner):
     with pytest.raises(ValueError, match="X is zero"):
         learner(2).fit(np.zeros((9, 4)))

@@ -71,6 +71,14 @@ def test_sparse_output(X):
     np.testing.assert_allclose(found.toarray(), sketch(X, 32, random_state=0), atol=1e-12)
 
 
+def test_an_empty_block_leaves_the_sketch_sparse(X):
+    A = sp.csr_array(X)
+    blocks = [dask.delayed(block) for block in (A[:4], A[4:4], A[4:])]
+    S = sketch(blocks, 16, kind="countsketch", random_state=0, dense_output=False)
+    assert sp.issparse(S) and S.format == "csr"
+    np.testing.assert_allclose(S.toarray(), sketch(A, 16, kind="countsketch", random_state=0), atol=1e-12)
+
+
 def test_two_processes(X):
     """A local cluster of two worker processes; the sketches are made and added there."""
     distributed = pytest.importorskip("distributed")

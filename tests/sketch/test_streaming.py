@@ -68,6 +68,8 @@ def test_turnstile(kind, params):
     X[4] = 0
     np.testing.assert_allclose(s.sketch_, one_shot(X, kind, params), rtol=0, atol=1e-12)
     assert s.n_rows_seen_ == 50
+    with pytest.raises(TypeError, match="row must be real"):
+        s.update(0, 1j * change)
 
 
 def test_whole_is_the_operator():

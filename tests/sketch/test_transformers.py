@@ -49,6 +49,11 @@ def test_transform_is_the_sketch_of_features(cls):
     if hasattr(est, "inverse_transform"):
         back = est.inverse_transform(est.transform(X))
         np.testing.assert_allclose(est.transform(back), est.transform(X), atol=1e-10)
+        np.testing.assert_allclose(est.inverse_transform(sp.csr_array(est.transform(X))), back, atol=1e-12)
+        with pytest.raises(ValueError, match="X must have 32 columns, as a sketch has, got 400"):
+            est.inverse_transform(X)
+        with pytest.raises(ValueError, match="contains NaN"):
+            est.inverse_transform(np.full((2, 32), np.nan))
 
 
 @every

@@ -87,6 +87,14 @@ def test_error_falls_with_the_budget_and_is_that_of_faust_or_less():
     assert results[1].relative_error < results[0].relative_error
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 2), (3, 7), (5, 2)])
+def test_small_matrices_need_no_preset(shape):
+    A = np.random.default_rng(0).normal(size=shape)
+    result = quiet(A)
+    assert [result.operator.shape, result.operator.n_factors] == [shape, 2]
+    assert result.relative_error < 1
+
+
 def test_a_tall_matrix_is_the_mirror_image():
     D = digits()
     wide, tall = quiet(D), quiet(np.ascontiguousarray(D.T))

@@ -221,3 +221,13 @@ def test_files_that_are_no_archive_or_lie_are_value_errors(tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError):
         FactorizedOperator.load(path)
+
+
+def test_sparse_operands_are_matrices_or_vectors():
+    A = FactorizedOperator([np.diag([1.0, 3.0])])
+    x = sp.coo_array(np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(A @ x, [1, 6])
+    np.testing.assert_array_equal(A @ sp.csr_array(np.eye(2)), A.toarray())
+    x.coords[0][1] = 10**8
+    with pytest.raises(ValueError):
+        A @ x

@@ -205,7 +205,9 @@ def test_the_same_seed_gives_the_same_answer():
         (np.eye(2), [proj.sp(1)], {"refit": "no"}, ValueError, "refit must be"),
         (np.eye(2), [proj.sp(1)], {"max_iter": 0}, ValueError, "max_iter must be at least 1"),
         (np.eye(2), [proj.sp(1)], {"tol": -1.0}, ValueError, "tol must be finite"),
-        (np.eye(2), [proj.sp(1)], {"init_scale": 0.0}, ValueError, "init_scale must be"),
+        (np.eye(2), [proj.sp(1)], {"init_scale": 0.0}, ValueError, "init_scale must be finite and not zero"),
+        (np.eye(2), [proj.sp(1)], {"init_scale": "1"}, TypeError, "init_scale must be a number, got str"),
+        (np.eye(2), [proj.sp(1)], {"init_scale": 1j}, TypeError, "init_scale must be real"),
     ],
 )
 def test_bad_input_is_refused(A, sets, options, error, words):

@@ -291,6 +291,7 @@ def test_regression_takes_dense_masks_and_empty_columns_and_dependent_features()
         ({"mask": np.zeros((8, 8))}, ValueError, "mask must have a non-zero entry"),
         ({"rank": 9}, ValueError, "rank must be between 1 and 8"),
         ({"alpha": -1.0}, ValueError, "alpha must be finite and non-negative"),
+        ({"X": np.zeros((10, 8))}, ValueError, "X must not be zero where alpha is 0"),
         ({"X": np.full((10, 8), np.nan)}, ValueError, "X contains NaN"),
         ({"X": sp.eye_array(10)}, TypeError, "X must be a dense array"),
         ({"X": np.ones((10, 8)) * 1j}, TypeError, "X must be real"),
