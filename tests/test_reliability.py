@@ -16,7 +16,8 @@ from sparsela.coding import SparseCoder
 from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
 
 PREAMBLE = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell begins deaf to Ctrl-C
 import numpy as np
 from sparsela.coding import batch_lasso, batch_omp
 from sparsela.dictionary import KSVD, MOD, MaskedDictionaryLearning, OnlineDictionaryLearning
