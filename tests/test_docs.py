@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import resource
 import runpy
 import subprocess
 import sys
@@ -235,10 +236,14 @@ def test_ratio_in_readme_is_that_of_the_benchmark(room):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_without_a_warning_and_soon(path, tmp_path):
-    """20 seconds on two free cores; three times that where others use them too."""
+    """20 seconds on two free cores: in CPU time, with a margin, which other work on them does not eat up."""
     pytest.importorskip("matplotlib")
     env = {**os.environ, "MPLBACKEND": "Agg", "MPLCONFIGDIR": str(tmp_path), "OMP_WAIT_POLICY": "passive"}
     command = [sys.executable, "-W", "error", str(path)]
-    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+    assert cpu < 60, f"{cpu:.0f} s of CPU"
