@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import cholesky, lapack, qr, solve_triangular, svd
 
+from sparsela._core.float_range import in_float_range
 from sparsela._core.operators import as_operator
 from sparsela._core.random import normal_hash, seed_from, uniform_hash
 from sparsela._core.validation import check_count, check_indices, check_positive, check_vector
@@ -18,6 +19,7 @@ from sparsela.sketch._preconditioner import Basis, Triangular, factor, sketch_ro
 BLOCK = 1 << 17  # numbers of a block of rows
 
 
+@in_float_range
 def leverage_scores(
     A, *, method="exact", rcond=None, sampling_factor=8, n_projections=None, random_state=None
 ) -> np.ndarray:
@@ -97,6 +99,7 @@ def leverage_scores(
     return _scores(A, M.apply(G.astype(A.dtype))) / n_projections
 
 
+@in_float_range
 def leverage_sample(A, n_samples, *, scores=None, replace=False, random_state=None) -> tuple[np.ndarray, np.ndarray]:
     """Draw rows by their leverage, with the weights that make up for it.
 

@@ -119,3 +119,10 @@ ones = np.ones((6, 2))
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_denormal_entries_are_answered_or_refused_in_words():
+    A = np.random.default_rng(0).normal(size=(40, 5)) * 1e-310
+    np.testing.assert_allclose(leverage_scores(A).sum(), 5)
+    with pytest.raises(ValueError, match="A must be between"):
+        leverage_scores(sp.csr_array(A))  # by its Gram matrix
