@@ -8,19 +8,19 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.float_range import in_float_range
 from sparsela._core.random import random_stream
+from sparsela._core.selector import FeatureSelector
 from sparsela._core.validation import check_indices
 from sparsela.dpp._greedy import grow
 from sparsela.dpp._projection import ColumnSampler
 from sparsela.dpp._symmetric import chance_of_each
 
 
-class DPPFeatureSelector(SelectorMixin, BaseEstimator):
+class DPPFeatureSelector(FeatureSelector, BaseEstimator):
     """Keep the columns that together say most: volume sampling, a k-DPP with ``L = XᵀX`` of the centred table.
 
     Parameters
@@ -128,38 +128,6 @@ class DPPFeatureSelector(SelectorMixin, BaseEstimator):
         self.support_ = np.zeros(X.shape[1], bool)
         self.support_[sets[best]] = True
         return self
-
-    def transform(self, X):
-        """Keep the selected features.
-
-        Parameters
-        ----------
-        X : array or sparse array of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        array or sparse array of shape (n_samples, n_features_to_select)
-            The columns of X that `get_support` names.
-        """
-        check_indices(X, "X")
-        return super().transform(X)
-
-    def inverse_transform(self, X):
-        """Put zeros where features were left out.
-
-        Parameters
-        ----------
-        X : array or sparse array of shape (n_samples, n_features_to_select)
-            Samples of selected features.
-
-        Returns
-        -------
-        array or sparse array of shape (n_samples, n_features)
-            X, with a column of zeros for each feature that was not selected.
-        """
-        check_indices(X, "X")
-        return super().inverse_transform(X)
 
     def _get_support_mask(self):
         check_is_fitted(self)

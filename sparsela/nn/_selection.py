@@ -7,14 +7,13 @@ from numbers import Integral, Real
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparsela._core.config import SPARSE_BACKENDS
 from sparsela._core.float_range import in_float_range
 from sparsela._core.random import seed_from
-from sparsela._core.validation import check_indices
+from sparsela._core.selector import FeatureSelector
 from sparsela._ext import train
 from sparsela.nn._activations import Activation
 from sparsela.nn._dynamic import SET, smallest_of_each_sign
@@ -25,7 +24,7 @@ from sparsela.nn._optim import Solver
 from sparsela.nn._training import Plan, run_epoch
 
 
-class QuickSelection(SelectorMixin, BaseEstimator):
+class QuickSelection(FeatureSelector, BaseEstimator):
     """Select the features from which a sparse denoising autoencoder reads most.
 
     Parameters
@@ -259,38 +258,6 @@ class QuickSelection(SelectorMixin, BaseEstimator):
     def _surviving(self, W) -> np.ndarray:
         """Magnitudes after one more drop."""
         return np.where(smallest_of_each_sign(W.data, self.zeta), 0, np.abs(W.data)).astype(np.float64)
-
-    def transform(self, X):
-        """Keep the selected features.
-
-        Parameters
-        ----------
-        X : array or sparse array of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        array or sparse array of shape (n_samples, n_features_to_select)
-            The columns of X that `get_support` names.
-        """
-        check_indices(X, "X")
-        return super().transform(X)
-
-    def inverse_transform(self, X):
-        """Put zeros where features were left out.
-
-        Parameters
-        ----------
-        X : array or sparse array of shape (n_samples, n_features_to_select)
-            Samples of selected features.
-
-        Returns
-        -------
-        array or sparse array of shape (n_samples, n_features)
-            X, with a column of zeros for each feature that was not selected.
-        """
-        check_indices(X, "X")
-        return super().inverse_transform(X)
 
     def _get_support_mask(self):
         check_is_fitted(self)

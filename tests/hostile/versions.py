@@ -218,9 +218,9 @@ SPARSE = {
 }
 
 
-def _broken(change):
+def _broken(change, form=sp.csr_array):
     def make(A):
-        A = sp.csr_array(A)
+        A = form(A)
         change(A)
         return A
 
@@ -242,15 +242,6 @@ def _falling(A):
 
 def _far(A):
     A.indptr[1] = 10**8
-
-
-def _broken_columns(change):
-    def make(A):
-        A = sp.csc_array(A)
-        change(A)
-        return A
-
-    return make
 
 
 def _broken_places(A):
@@ -284,10 +275,10 @@ BROKEN = {  # what must be refused, or at least must not be followed out of the 
     "data too short": _broken(_few_numbers),
     "indices too short": _broken(_few_indices),
     "indptr too short": _broken(_few_rows),
-    "index too large, csc": _broken_columns(_beyond),
-    "index below zero, csc": _broken_columns(_below),
-    "falling indptr, csc": _broken_columns(_falling),
-    "data too short, csc": _broken_columns(_few_numbers),
+    "index too large, csc": _broken(_beyond, sp.csc_array),
+    "index below zero, csc": _broken(_below, sp.csc_array),
+    "falling indptr, csc": _broken(_falling, sp.csc_array),
+    "data too short, csc": _broken(_few_numbers, sp.csc_array),
     "row too large, coo": _broken_places,
 }
 
